@@ -184,7 +184,8 @@ export function plan(desired: Desired, live: LiveState, policy: Policy, fingerpr
     puts.length === 0 && deletes.length === 0 && adopted.length === 0 && (ledger === null || (ledger.state === 'committed' && live.corrupt === undefined));
   if (settled) {
     const moves = ledger !== null && (desired.inputsMoved || (owned.size > 0 && !sameOwner(ledger.owner, desired.owner)));
-    if (!moves || (ledger.commit === desired.commit && sameOwner(ledger.owner, desired.owner))) return { kind: 'unchanged', generation: ledger?.generation ?? 0 };
+    if (!moves || (ledger.commit === desired.commit && sameOwner(ledger.owner, desired.owner)))
+      return { kind: 'unchanged', generation: ledger?.generation ?? 0 };
   }
 
   const keptOwned = kept.filter((key) => owned.has(key)).map((key) => [key, ledger?.keys[key] ?? ''] as const);
