@@ -1,0 +1,89 @@
+import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { RefEvent } from '../domain/routing.ts';
+import type { RunOutcome } from '../domain/status.ts';
+
+/** The task queue of every varTrack worker. */
+export const TASK_QUEUE = 'vartrack';
+
+/** What asked for a run. All are hints that a stream may have moved; the work is the same. */
+export type Trigger = 'push' | 'poll' | 'manual' | 'resume' | 'closed';
+
+/** One request to bring a stream's targets to what Git says now. Plain JSON, and never a value of configuration. */
+export interface SyncRequest {
+  /** Delivery id of the webhook, or another id that is unique to the request; a repeated id is the same request. */
+  readonly id: string;
+  readonly trigger: Trigger;
+  readonly ref: RefEvent;
+  /** What the sender believed the head to be. A hint: Git is read for the truth. */
+  readonly commit?: string;
+  /** Who asked, for people. */
+  readonly by?: string;
+  /** A person allowed this request to delete more than `limits.deletes`. */
+  readonly deletesAllowed?: true;
+}
+
+/** Input of SyncWorkflow. The requests come by signal; `carried` holds those that a continued run has not finished. */
+export interface SyncInput {
+  readonly tenant: string;
+  readonly repository: string;
+  /** Part of the stream id inside the repository, see `streamOf`. */
+  readonly stream: string;
+  readonly carried?: readonly SyncRequest[];
+}
+
+/** Result of SyncWorkflow, and the details of its failure when the last request did not end well. */
+export interface SyncResult {
+  readonly requests: readonly RequestResult[];
+}
+
+export interface RequestResult {
+  readonly id: string;
+  readonly trigger: Trigger;
+  readonly outcome: RunOutcome;
+}
+
+export interface SyncState {
+  readonly phase: 'waiting' | 'preparing' | 'writing' | 'restoring';
+  readonly current: SyncRequest | null;
+  readonly waiting: number;
+  readonly done: readonly RequestResult[];
+}
+
+export const pushSignal = defineSignal<[SyncRequest]>('push');
+export const syncStateQuery = defineQuery<SyncState>('state');
+
+/** The id is the lock: one stream has one writer. */
+export function syncWorkflowId(tenant: string, repository: string, stream: string): string {
+  return `sync/${tenant}/${repository}/${stream}`;
+}
+
+/** Input of DriftWatchWorkflow; what a continued run knows already. */
+export interface DriftWatchInput {
+  readonly tenant: string;
+  readonly pause?: Pause;
+}
+
+export interface Pause {
+  readonly by: string;
+  readonly reason: string;
+  /** ISO 8601; the pause ends by itself then. */
+  readonly until?: string;
+  /** ISO 8601. */
+  readonly since: string;
+}
+
+export interface DriftWatchState {
+  readonly tenant: string;
+  readonly pause: Pause | null;
+}
+
+export const pauseSignal = defineSignal<[{ readonly by: string; readonly reason: string; readonly until?: string }]>('pause');
+export const resumeSignal = defineSignal<[{ readonly by: string }]>('resume');
+export const driftStateQuery = defineQuery<DriftWatchState>('state');
+
+export function driftWorkflowId(tenant: string): string {
+  return `drift/${tenant}`;
+}
+
+/** Key of the memo of a DriftWatch run that mirrors its pause, so that it can be read without a worker. */
+export const PAUSE_MEMO = 'pause';
