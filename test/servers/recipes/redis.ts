@@ -1,0 +1,3 @@
+import { fromApt } from './apt.ts';
+
+export const redis = fromApt('redis-server', 'redis-server');
