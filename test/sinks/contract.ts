@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import type { DesiredEntry } from '../../domain/plan.ts';
+import type { DestinationFields, Place, Sink, SinkDefinition } from '../../sinks/sink.ts';
+import { failureCases } from './contract/failures.ts';
+import { ownershipCases } from './contract/ownership.ts';
+import { raceCases } from './contract/races.ts';
+import { restoreCases } from './contract/restoring.ts';
+import { createScenarios } from './contract/scenario.ts';
+import { valueCases } from './contract/values.ts';
+import { writingCases } from './contract/writing.ts';
+
+/** One layout of one kind, as the suite runs it against a real server. */
+export interface ContractLeg {
+  readonly definition: SinkDefinition<never, DestinationFields>;
+  /** The destination in the bundle, without `sink` and `place`: `{ layout: 'hash' }`. */
+  readonly destination: Readonly<Record<string, unknown>>;
+  /** Names out of {@link nastyValues} that `render` refuses here; everything else must be taken. */
+  readonly refuses?: readonly string[];
+  /** How much the "large" cases write; 10,000 keys and a value of 1,000,000 characters unless the system takes less. */
+  readonly large?: { readonly keys?: number; readonly characters?: number };
+  /** Faults that cannot be staged for this leg, and why. */
+  readonly cannot?: Partial<Record<Fault | 'outage', string>>;
+  start(): Promise<Bench>;
+}
+
+export type Fault =
+  /** The server refuses who we say we are. */
+  | 'wrong-credentials'
+  /** We are known and may not even read the place. */
+  | 'no-permission'
+  /** We may read the place and not write it. */
+  | 'read-only'
+  /** Nothing listens where the server should be. */
+  | 'gone'
+  /** Somebody listens and never answers; the sink's own time limits are set to a few seconds. */
+  | 'silent';
+
+/** A running server and what a stranger with full access can see and do there. */
+export interface Bench {
+  /** A new connection with good credentials. The suite closes it. */
+  connect(): Promise<Sink>;
+  /** The name of a place that no one has used. */
+  placeName(): string;
+  /** Makes exactly these the values at the place, behind the sink's back: without ledger or undo record. No entries: the place is absent. */
+  write(place: Place, entries: readonly DesiredEntry[]): Promise<void>;
+  /** Replaces the text of the ledger. */
+  writeLedger(place: Place, text: string): Promise<void>;
+  look(place: Place): Promise<Look>;
+  /** Anything that changes with every write call at the place or server: a counter of commands, inode and time stamps. */
+  traceOfWrites(place: Place): Promise<unknown>;
+  /** For a place that is owned as a whole: content that the layout cannot parse. */
+  spoil?(place: Place): Promise<void>;
+  /** A connection with the fault. The place need not exist, except for `read-only`: there `write` was never called. */
+  fault(fault: Fault): Promise<{ readonly sink: Sink; readonly place: Place }>;
+  /** Takes the server away and brings it back (with or without its data). */
+  readonly outage?: { begin(): Promise<void>; end(): Promise<void> };
+  stop(): Promise<void>;
+}
+
+export interface Look {
+  /** Values exactly as stored, and whatever else a restore has to bring back (mode, owner, expiry); null if there is nothing. Compared by deep equality. */
+  readonly content: unknown;
+  readonly ledger: string | null;
+  readonly undo: unknown;
+}
+
+/** What every kind and layout has to do, whatever it is made of. A new sink adds a leg, never a case of its own here. */
+export function describeSinkContract(name: string, leg: ContractLeg): void {
+  describe(name, () => {
+    let bench: Bench | undefined;
+    beforeAll(async () => {
+      bench = await leg.start();
+    });
+    afterAll(async () => {
+      await bench?.stop();
+    });
+    const scenarios = createScenarios(leg, () => {
+      if (!bench) throw new Error('the bench has not started');
+      return bench;
+    });
+    describe('writing', () => writingCases(scenarios));
+    describe('ownership', () => ownershipCases(scenarios));
+    describe('races', () => raceCases(scenarios));
+    describe('restoring', () => restoreCases(scenarios));
+    describe('values', () => valueCases(scenarios));
+    describe('failures', () => failureCases(scenarios));
+  });
+}
