@@ -1,0 +1,107 @@
+import type { ChangeCounts, RunOutcome, TargetName } from '../domain/status.ts';
+import type { SyncRequest } from '../workflows/messages.ts';
+
+// What crosses between workflows and activities: names, digests and counts. Values of configuration never do (I8, and histories stay small).
+
+/** Which stream a run works on. */
+export interface StreamName {
+  readonly tenant: string;
+  readonly repository: string;
+  readonly stream: string;
+}
+
+export interface PrepareInput extends StreamName {
+  readonly request: SyncRequest;
+}
+
+export type Prepared =
+  | { readonly kind: 'ready'; readonly commit: string; readonly rules: readonly PreparedRule[] }
+  | { readonly kind: 'rejected'; readonly commit?: string; readonly problems: readonly string[] }
+  | { readonly kind: 'held'; readonly commit: string; readonly problems: readonly string[] }
+  | { readonly kind: 'parked'; readonly why: string }
+  /** Nothing to do: no rule takes this ref, or the ref is gone. */
+  | { readonly kind: 'nothing'; readonly commit?: string; readonly why: string };
+
+/** The unit that changes together (I6): one rule in one environment. */
+export interface PreparedRule {
+  readonly rule: string;
+  readonly environment: string;
+  readonly onFailure: 'compensate' | 'continue' | 'halt';
+  readonly timeoutMs: number;
+  readonly targets: readonly PreparedTarget[];
+}
+
+export interface PreparedTarget extends TargetName {
+  /** Index of the destination in the rule. */
+  readonly destination: number;
+  /** Digest of the desired state; the write recomputes the state and must find the same. */
+  readonly digest: string;
+  /** `unchecked`: the sink could not be read now; the write will try. */
+  readonly change: 'unchanged' | 'write' | 'unchecked';
+}
+
+export interface ApplyTargetInput extends StreamName {
+  readonly request: SyncRequest;
+  readonly commit: string;
+  readonly target: PreparedTarget;
+  /** Identifies the write of this run to this target, the same for every attempt. */
+  readonly write: string;
+  /** Writes of this run for older commits; one of them may still stand there and has to be undone first. */
+  readonly undoFirst?: readonly string[];
+}
+
+export interface Applied {
+  readonly status: 'Synced' | 'Unchanged' | 'Unverifiable' | 'Superseded';
+  /** Set when this write changed the place: what a restore must bring back, as a digest of the live state. */
+  readonly prior?: string;
+  readonly changes?: ChangeCounts;
+  readonly message?: string;
+}
+
+export interface RestoreTargetInput extends StreamName {
+  readonly request: SyncRequest;
+  readonly commit: string;
+  readonly target: PreparedTarget;
+  /** The writes to undo; at most one of them stands there. */
+  readonly writes: readonly string[];
+  /** What the write replaced, if it is known to have happened. */
+  readonly prior?: string;
+}
+
+export interface Restored {
+  readonly status: 'Restored' | 'Skipped';
+  readonly message: string;
+}
+
+export interface ReportInput extends StreamName {
+  readonly request: SyncRequest;
+  readonly outcome: RunOutcome;
+}
+
+export interface RequestSyncInput {
+  readonly tenant: string;
+  readonly by: string;
+}
+
+/** Details of an activity's failure. */
+export interface FailureDetails {
+  /** Whether the place may have been changed by the attempt, or by an earlier one whose end is not known. */
+  readonly wrote: 'no' | 'unknown';
+}
+
+/** The activities as workflows see them. */
+export interface Activities {
+  /** Reads Git and the sinks, validates everything, writes nothing (I1). */
+  prepare(input: PrepareInput): Promise<Prepared>;
+  /** Writes one target and proves it by a fresh read. */
+  applyTarget(input: ApplyTargetInput): Promise<Applied>;
+  /** Undoes what a write of this run did to one target, if it did anything, and shuts out its late attempts. */
+  restoreTarget(input: RestoreTargetInput): Promise<Restored>;
+  /** Tells logs and metrics how a request ended. */
+  report(input: ReportInput): Promise<void>;
+  /** Starts a run for every stream of the tenant, at its head as Git says now; gives their number. */
+  requestSync(input: RequestSyncInput): Promise<{ readonly streams: number }>;
+}
+
+/** Types of the failures that `activities/failures.ts` makes; a workflow tells them apart by these. */
+export const FAILURE = { parked: 'Parked', held: 'Held', stale: 'Stale' } as const;

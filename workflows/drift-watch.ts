@@ -1,0 +1,62 @@
+import { allHandlersFinished, condition, continueAsNew, log, setCurrentDetails, setHandler, upsertMemo, workflowInfo } from '@temporalio/workflow';
+import { requestSync } from './activity-proxies.ts';
+import { driftStateQuery, PAUSE_MEMO, pauseSignal, resumeSignal, type DriftWatchInput, type Pause } from './messages.ts';
+
+type Message = { readonly kind: 'pause'; readonly pause: Omit<Pause, 'since'> } | { readonly kind: 'resume'; readonly by: string };
+
+/**
+ * One per tenant, for as long as the tenant is in the bundle: holds whether it is paused, and starts every stream again at its head on resume (I12).
+ * The pause is mirrored into the memo, where `prepare` and each attempt of a write read it without a worker.
+ */
+export async function driftWatchWorkflow(input: DriftWatchInput): Promise<void> {
+  const messages: Message[] = [];
+  let pause: Pause | null = input.pause ?? null;
+  setHandler(pauseSignal, (asked) => void messages.push({ kind: 'pause', pause: asked }));
+  setHandler(resumeSignal, ({ by }) => void messages.push({ kind: 'resume', by }));
+  setHandler(driftStateQuery, () => ({ tenant: input.tenant, pause }));
+  show();
+
+  while (!workflowInfo().continueAsNewSuggested) {
+    await messageOrEnd(millisecondsLeft(pause));
+    const message = messages.shift();
+    if (message?.kind === 'pause') {
+      pause = { ...message.pause, since: new Date().toISOString() };
+      mirror();
+    } else if (message?.kind === 'resume') await resume(message.by);
+    else if (pause) await resume('the end of the pause');
+  }
+  await condition(allHandlersFinished);
+  await continueAsNew<typeof driftWatchWorkflow>({ tenant: input.tenant, ...(pause && { pause }) });
+
+  async function messageOrEnd(leftMs: number | undefined): Promise<void> {
+    if (leftMs === undefined) await condition(() => messages.length > 0);
+    else await condition(() => messages.length > 0, Math.max(leftMs, 1));
+  }
+
+  async function resume(by: string): Promise<void> {
+    const wasPaused = pause !== null;
+    pause = null;
+    mirror();
+    if (!wasPaused) return;
+    const { streams } = await requestSync({ tenant: input.tenant, by });
+    log.info('resumed', { by, streams });
+  }
+
+  function mirror(): void {
+    upsertMemo({ [PAUSE_MEMO]: pause });
+    show();
+  }
+
+  function show(): void {
+    setCurrentDetails(
+      pause
+        ? `**${input.tenant}** is **paused** since ${pause.since} by ${pause.by}: ${pause.reason}${pause.until ? ` (until ${pause.until})` : ''}. Nothing is written; \`vartrack resume ${input.tenant}\` goes on.`
+        : `**${input.tenant}** is watched. \`vartrack pause ${input.tenant} --reason …\` stops every write.`,
+    );
+  }
+}
+
+/** Until the pause ends by itself; undefined if it does not. */
+function millisecondsLeft(pause: Pause | null): number | undefined {
+  return pause?.until === undefined ? undefined : Date.parse(pause.until) - Date.now();
+}

@@ -1,0 +1,2 @@
+export { driftWatchWorkflow } from './drift-watch.ts';
+export { syncWorkflow } from './sync.ts';

@@ -1,0 +1,253 @@
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  continueAsNew,
+  isCancellation,
+  log,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Prepared } from '../activities/activity-types.ts';
+import { bounded, endsWell, worstOf, type RunOutcome, type TargetOutcome } from '../domain/status.ts';
+import { prepareStream, report, undoTarget } from './activity-proxies.ts';
+import { Debts, type Debt } from './debts.ts';
+import { writeFailureOf } from './failures.ts';
+import { interruptible } from './interruptible.ts';
+import { pushSignal, syncStateQuery, type RequestResult, type SyncInput, type SyncRequest, type SyncResult, type SyncState } from './messages.ts';
+import { describeRun } from './run-details.ts';
+import { searchAttributes } from './search-attributes.ts';
+import { writeRule, type RuleResult } from './write-rule.ts';
+
+/** How long work for an older commit may go on once a newer request is there; then its retries are cancelled and the newer one takes over. */
+const TAKE_OVER_AFTER = '2s';
+const MOST_RESULTS = 100;
+
+/**
+ * Brings the targets of one stream to what Git says, for as long as there are requests. One run per stream at a time (the workflow id is the lock);
+ * a request that comes while it works joins it. Ends as a failed workflow when the last request left something for a person to do.
+ */
+export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
+  const inbox: SyncRequest[] = [...(input.carried ?? [])];
+  const seen = new Set<string>();
+  const done: RequestResult[] = [];
+  const debts = new Debts();
+  let current: SyncRequest | null = null;
+  let phase: SyncState['phase'] = 'waiting';
+
+  setHandler(pushSignal, (request) => {
+    inbox.push(request);
+  });
+  setHandler(syncStateQuery, () => ({ phase, current, waiting: inbox.length, done }));
+
+  // A person's "cancel" ends the work like a newer request does: what was half done is undone first. So the work itself is shielded from it.
+  let cancelled = false;
+  void CancellationScope.current().cancelRequested.catch(() => {
+    cancelled = true;
+  });
+  const interrupted = (): boolean => cancelled || inbox.length > 0;
+
+  await CancellationScope.nonCancellable(async () => {
+    for (let round = 1; ; round++) {
+      if (!interrupted() && debts.size === 0) await condition(interrupted, '10s');
+      const joined = inbox.splice(0).filter((request) => !seen.has(request.id));
+      for (const request of joined) seen.add(request.id);
+      const newest = joined.at(-1);
+      if (newest && !cancelled) {
+        current = newest;
+        const outcome = await work(newest, `${workflowInfo().runId}/${round}`);
+        if (outcome === 'again') {
+          seen.delete(newest.id);
+          inbox.unshift(newest);
+        } else await conclude(joined, outcome);
+      } else if (debts.size > 0) {
+        await settleDebts(() => inbox.length > 0 && !cancelled);
+      }
+      current = null;
+      phase = 'waiting';
+      if (inbox.length === 0 || cancelled) {
+        if (debts.size > 0) continue;
+        await condition(allHandlersFinished);
+        if (inbox.length === 0 || cancelled) break;
+      }
+      if (workflowInfo().continueAsNewSuggested && debts.size === 0) {
+        await condition(allHandlersFinished);
+        await continueAsNew<typeof syncWorkflow>({ ...input, carried: inbox });
+      }
+    }
+  });
+
+  if (cancelled) throw new CancelledFailure('cancelled by a person; what was half done is undone');
+  const result = { requests: done.slice(-MOST_RESULTS) };
+  const last = done.at(-1);
+  if (last && !endsWell(last.outcome.status)) {
+    throw ApplicationFailure.create({
+      type: last.outcome.status,
+      message: [`${last.outcome.status}: ${last.outcome.summary}`, ...last.outcome.problems].join('\n'),
+      nonRetryable: true,
+      details: [result],
+    });
+  }
+  return result;
+
+  /** One request from start to end; `again` if the bundle changed in the middle and it has to be prepared anew. */
+  async function work(request: SyncRequest, write: string): Promise<RunOutcome | 'again'> {
+    phase = 'preparing';
+    show('preparing');
+    let prepared: Prepared;
+    try {
+      prepared = await interruptible(
+        () => prepareStream({ ...names(), request }),
+        () => cancelled,
+        '1s',
+      );
+    } catch (error) {
+      const failure = writeFailureOf(error);
+      return closing({ status: 'Failed', summary: `could not be prepared: ${failure.message}`, targets: [], problems: [] });
+    }
+    if (prepared.kind !== 'ready') return closing(outcomeWithoutWrites(prepared));
+
+    phase = 'writing';
+    show(`writing ${prepared.commit.slice(0, 12)}`);
+    const { commit, rules } = prepared;
+    const results = await interruptible(
+      () => Promise.all(rules.map((rule) => writeRule({ stream: names(), request, commit, rule, write }, debts))),
+      interrupted,
+      TAKE_OVER_AFTER,
+    );
+    if (results.some(({ failure }) => failure?.kind === 'stale')) {
+      await settleDebts(() => false);
+      return 'again';
+    }
+    if (results.every(({ failure }) => failure === undefined)) return closing({ ...summarise(results, []), commit });
+    return closing({ ...summarise(results, await settleDebts(interrupted)), commit });
+  }
+
+  /** Undoes what is owed, patiently, until all is settled or `stop` says that something newer will see to it. */
+  async function settleDebts(stop: () => boolean): Promise<readonly TargetOutcome[]> {
+    phase = 'restoring';
+    show(`restoring ${debts.size} targets`);
+    const ends: TargetOutcome[] = [];
+    await interruptible(() => Promise.all(debts.all().map(async (debt) => ends.push(...(await undo(debt))))), stop, TAKE_OVER_AFTER);
+    return ends;
+  }
+
+  async function undo(debt: Debt): Promise<readonly TargetOutcome[]> {
+    const { target, request, commit, writes, prior } = debt;
+    const { digest: _digest, change: _change, destination: _destination, ...name } = target;
+    try {
+      const undone = await undoTarget({ ...names(), request, commit, target, writes, ...(prior !== undefined && { prior }) });
+      debts.settle(target);
+      return [{ ...name, ...undone }];
+    } catch (error) {
+      // Interrupted by a newer request: still owed, and the newer write undoes it first.
+      if (isCancellation(error)) return [];
+      debts.settle(target);
+      return [{ ...name, status: 'Failed', message: `could not be put back (${debt.reason}): ${writeFailureOf(error).message}` }];
+    }
+  }
+
+  /** Undoes what an earlier request still owes when this one ends without writing over it. */
+  async function closing(outcome: RunOutcome): Promise<RunOutcome> {
+    if (debts.size === 0 || interrupted()) return outcome;
+    const ends = await settleDebts(interrupted);
+    return { ...outcome, targets: [...outcome.targets, ...ends] };
+  }
+
+  function summarise(results: readonly RuleResult[], undone: readonly TargetOutcome[]): RunOutcome {
+    const targets = results.flatMap((result) => result.targets).map((target) => finalOutcome(target, undone));
+    const failures = results.flatMap(({ failure }) => failure ?? []);
+    // Still owing, it was interrupted: the newer request undoes or overwrites what stands there.
+    const taken = failures.length > 0 && (debts.size > 0 || failures.every((failure) => failure.kind === 'cancelled'));
+    if (taken) return { status: 'Superseded', summary: cancelled ? 'cancelled by a person' : 'a newer request took over', targets, problems: [] };
+    const stuck = undone.some((target) => target.status === 'Failed');
+    const status = stuck ? 'Failed' : worstOf(results.map((result) => result.status));
+    return { status, summary: summaryOf(status, targets, failures[0]?.message), targets, problems: bounded(failures.map((failure) => failure.message)) };
+  }
+
+  /** Records how the newest request ended, and what that means for those it took along. */
+  async function conclude(joined: readonly SyncRequest[], outcome: RunOutcome): Promise<void> {
+    for (const request of joined) {
+      const isNewest = request === joined.at(-1);
+      const same = isNewest || (request.commit !== undefined && request.commit === outcome.commit);
+      const superseded: RunOutcome = {
+        status: 'Superseded',
+        summary: `joined by a newer request${outcome.commit ? `, which worked toward ${outcome.commit.slice(0, 12)}` : ''}`,
+        targets: [],
+        problems: [],
+      };
+      // The targets are told once, with the newest request; the others point there.
+      done.push({ id: request.id, trigger: request.trigger, outcome: isNewest ? outcome : same ? { ...outcome, targets: [], problems: [] } : superseded });
+    }
+    if (done.length > MOST_RESULTS) done.splice(0, done.length - MOST_RESULTS);
+    show(outcome.status);
+    upsertSearchAttributes([
+      { key: searchAttributes.status, value: outcome.status },
+      { key: searchAttributes.trigger, value: joined.at(-1)?.trigger ?? 'push' },
+      ...(outcome.commit ? [{ key: searchAttributes.commit, value: outcome.commit }] : []),
+      { key: searchAttributes.environments, value: unique(outcome.targets.map((target) => target.environment)) },
+      { key: searchAttributes.sinks, value: unique(outcome.targets.map((target) => target.sink)) },
+    ]);
+    const newest = joined.at(-1);
+    if (!newest) return;
+    try {
+      await report({ ...names(), request: newest, outcome });
+    } catch (error) {
+      log.warn('the outcome could not be reported', { error: String(error) });
+    }
+  }
+
+  function names(): { tenant: string; repository: string; stream: string } {
+    return { tenant: input.tenant, repository: input.repository, stream: input.stream };
+  }
+
+  function show(doing: string): void {
+    setCurrentDetails(describeRun(input, { doing, current, waiting: inbox.length, done, owed: debts.all() }));
+  }
+}
+
+function outcomeWithoutWrites(prepared: Exclude<Prepared, { kind: 'ready' }>): RunOutcome {
+  const commit = 'commit' in prepared && prepared.commit ? { commit: prepared.commit } : {};
+  switch (prepared.kind) {
+    case 'rejected':
+      return { status: 'Rejected', summary: 'not valid, nothing was written', targets: [], problems: prepared.problems, ...commit };
+    case 'held':
+      return { status: 'Held', summary: 'a person has to decide, nothing was written', targets: [], problems: prepared.problems, ...commit };
+    case 'parked':
+      return { status: 'Parked', summary: prepared.why, targets: [], problems: [] };
+    case 'nothing':
+      return { status: 'Unchanged', summary: prepared.why, targets: [], problems: [], ...commit };
+  }
+}
+
+/** What became of a target after the undo: put back, or stuck; else as the write left it. */
+function finalOutcome(target: TargetOutcome, undone: readonly TargetOutcome[]): TargetOutcome {
+  const end = undone.find((each) => each.sink === target.sink && each.place === target.place);
+  if (!end || (end.status === 'Skipped' && target.status === 'Failed')) return target;
+  const message = target.status === 'Failed' && target.message ? `${target.message}; ${end.message ?? ''}` : end.message;
+  return { ...target, status: target.status === 'Failed' && end.status === 'Restored' ? 'Failed' : end.status, ...(message !== undefined && { message }) };
+}
+
+function summaryOf(status: string, targets: readonly TargetOutcome[], reason: string | undefined): string {
+  const wrote = targets.filter((target) => target.status === 'Synced' || target.status === 'Unverifiable').length;
+  switch (status) {
+    case 'Synced':
+      return `${wrote} of ${targets.length} targets written and read back`;
+    case 'Unchanged':
+      return `${targets.length} targets already as Git says`;
+    case 'RolledBack':
+      return `all targets are as before: ${reason ?? ''}`;
+    case 'Partial':
+      return `${wrote} of ${targets.length} targets written: ${reason ?? ''}`;
+    default:
+      return reason ?? status;
+  }
+}
+
+function unique(names: readonly string[]): string[] {
+  return [...new Set(names)].toSorted().slice(0, 50);
+}
