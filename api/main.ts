@@ -1,0 +1,101 @@
+import { dirname } from 'node:path';
+import { loadBundle } from '../clients/bundle.ts';
+import { createCredentialResolver } from '../clients/credentials.ts';
+import { createLogger, type Logger } from '../clients/logger.ts';
+import { startSync } from '../clients/start-sync.ts';
+import { connectTemporal, registerSearchAttributes } from '../clients/temporal.ts';
+import { apiEnvironmentSchema, parseEnvironment, type ApiEnvironment } from '../schemas/environment.ts';
+import { sinkDefinitions } from '../sinks/registry.ts';
+import { createApp } from './app.ts';
+import { createBundleHolder } from './bundle-holder.ts';
+import { startHttpServer } from './http-server.ts';
+import { createApiMetrics } from './metrics.ts';
+import { serveMetrics } from './metrics-server.ts';
+import { DEFAULT_RATE_LIMITS } from './rate-limits.ts';
+import type { Started } from './receive-webhook.ts';
+import { createTemporalLink } from './temporal-link.ts';
+
+export interface RunningApi {
+  readonly url: string;
+  readonly metricsUrl: string;
+  reload(): Promise<'reloaded' | 'refused'>;
+  /** Not ready at once, then drained, then closed. */
+  stop(): Promise<void>;
+}
+
+/** Wires the api from the environment. Throws InvalidInput for a wrong environment or bundle. */
+export async function startApi(env: Readonly<Record<string, string | undefined>>, log?: Logger): Promise<RunningApi> {
+  const settings = parseEnvironment(apiEnvironmentSchema, env);
+  const logger = log ?? createLogger({ name: 'api', level: settings.LOG_LEVEL });
+  const metrics = createApiMetrics();
+  const resolveCredential = createCredentialResolver({ env, baseDirectory: dirname(settings.VARTRACK_BUNDLE) });
+  const holder = await createBundleHolder(
+    async () => loadBundle(settings.VARTRACK_BUNDLE, sinkDefinitions),
+    (outcome, err) => {
+      metrics.bundleReloads.inc({ outcome });
+      if (outcome === 'reloaded') metrics.bundleLoaded.setToCurrentTime();
+      if (outcome === 'refused') logger.error({ err }, 'the new bundle is refused; the one before goes on');
+      else logger.info('bundle reloaded');
+    },
+  );
+  metrics.bundleLoaded.setToCurrentTime();
+  const link = createTemporalLink(async () => {
+    const temporal = await connectTemporal(settings.VARTRACK_CODEC_KEY);
+    await registerSearchAttributes(temporal.connection, temporal.namespace);
+    return temporal;
+  }, logger);
+
+  let draining = false;
+  const app = createApp({
+    bundle: holder.current,
+    resolveCredential,
+    startSync: async (stream, request, signal) => startSync(link.temporal().client, stream, request, { signal }),
+    probeTemporal: async (signal) => {
+      const { connection } = link.temporal();
+      await connection.withAbortSignal(signal, () => connection.healthService.check({}));
+    },
+    ...linkToUi(settings, () => link.temporal().namespace),
+    isDraining: () => draining,
+    limits: { ...DEFAULT_RATE_LIMITS, ...(settings.VARTRACK_WEBHOOKS_PER_MINUTE && { perRepository: settings.VARTRACK_WEBHOOKS_PER_MINUTE }) },
+    ...trustedProxies(settings),
+    logger,
+    metrics,
+  });
+  const metricsServer = await startHttpServer(serveMetrics(metrics.registry), { host: settings.VARTRACK_METRICS_HOST, port: settings.VARTRACK_METRICS_PORT });
+  const server = await startHttpServer(app, { host: settings.VARTRACK_API_HOST, port: settings.VARTRACK_API_PORT });
+  logger.info({ url: server.url, metricsUrl: metricsServer.url, tenants: Object.keys(holder.current().tenants).length }, 'api is listening');
+
+  return {
+    url: server.url,
+    metricsUrl: metricsServer.url,
+    reload: () => holder.reload(),
+    async stop() {
+      draining = true;
+      await server.drain();
+      await Promise.all([metricsServer.drain(1_000), link.close()]);
+    },
+  };
+}
+
+/** Runs until SIGTERM or SIGINT; SIGHUP reloads the bundle. */
+export async function runApi(): Promise<void> {
+  const api = await startApi(process.env);
+  process.on('SIGHUP', () => void api.reload());
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
+  await api.stop();
+}
+
+function linkToUi({ VARTRACK_UI_URL: base }: ApiEnvironment, namespace: () => string): { linkTo?: (run: Started) => string } {
+  if (base === undefined) return {};
+  const root = base.replace(/\/+$/, '');
+  return { linkTo: ({ workflowId, runId }) => `${root}/namespaces/${encodeURIComponent(namespace())}/workflows/${encodeURIComponent(workflowId)}/${runId}` };
+}
+
+function trustedProxies({ VARTRACK_TRUSTED_PROXIES: proxies }: ApiEnvironment): { trustedProxies?: string | number } {
+  if (proxies === undefined) return {};
+  return { trustedProxies: /^\d+$/.test(proxies) ? Number(proxies) : proxies };
+}
+
+if (import.meta.main) await runApi();

@@ -1,0 +1,55 @@
+import type { IncomingMessage } from 'node:http';
+
+export type Body =
+  | { readonly kind: 'read'; readonly bytes: Buffer }
+  | { readonly kind: 'too-large' }
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'aborted' };
+
+export interface BodyLimits {
+  readonly maxBytes: number;
+  /** Bound of what all requests together may hold in memory: bodies are held before their signature is known to be good. */
+  readonly maxTotalBytes: number;
+}
+
+const NOTHING: AsyncIterable<Buffer> = { async *[Symbol.asyncIterator]() {} };
+
+/**
+ * Reads raw bodies for signature checks. A body over the limit is thrown away as it comes, up to once the limit again, so that a sender that
+ * writes before it reads still hears the answer; the caller then closes the connection.
+ */
+export function createBodyReader({ maxBytes, maxTotalBytes }: BodyLimits): (request: IncomingMessage) => Promise<Body> {
+  let heldBytes = 0;
+
+  return async function readBody(request) {
+    const declared = Number(request.headers['content-length'] ?? 0);
+    let excess: 'too-large' | 'busy' | null = declared > maxBytes ? 'too-large' : null;
+    const chunks: Buffer[] = [];
+    let size = 0;
+    let mine = 0;
+    try {
+      // Leaving the loop must not destroy the request, and with it the connection that the answer has to go over.
+      const stream: AsyncIterable<Buffer> = declared > 2 * maxBytes ? NOTHING : request.iterator({ destroyOnReturn: false });
+      for await (const chunk of stream) {
+        size += chunk.length;
+        if (size > maxBytes) excess = 'too-large';
+        else if (heldBytes + chunk.length > maxTotalBytes) excess ??= 'busy';
+        if (excess) {
+          heldBytes -= mine;
+          mine = 0;
+          chunks.length = 0;
+          if (size > 2 * maxBytes) break;
+          continue;
+        }
+        heldBytes += chunk.length;
+        mine += chunk.length;
+        chunks.push(chunk);
+      }
+    } catch {
+      return { kind: 'aborted' };
+    } finally {
+      heldBytes -= mine;
+    }
+    return excess ? { kind: excess } : { kind: 'read', bytes: Buffer.concat(chunks, size) };
+  };
+}
