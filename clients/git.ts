@@ -1,6 +1,19 @@
+import path from 'node:path';
+import pLimit, { type LimitFunction } from 'p-limit';
 import type { Repository } from '../domain/bundle.ts';
 import type { ResolveCredential } from '../sinks/sink.ts';
+import { createAccess } from './git/access.ts';
+import { gitEnvironment } from './git/environment.ts';
+import { explainFailure } from './git/explain-failure.ts';
+import { fetchRevision } from './git/fetch-revision.ts';
 import { GitError } from './git/git-error.ts';
+import { createMirror, type Mirror } from './git/mirror.ts';
+import { pathspec } from './git/pathspec.ts';
+import { parseRemote, type Remote } from './git/remote.ts';
+import { checkCommit, checkRevision, isCommit } from './git/revision.ts';
+import { createGitRunner } from './git/run-git.ts';
+import { createSharedWork } from './git/shared-work.ts';
+import { listTree, readFiles } from './git/snapshot.ts';
 
 export { GitError, type GitErrorReason } from './git/git-error.ts';
 
@@ -79,6 +92,162 @@ export interface GitOptions {
   readonly log?: (message: string) => void;
 }
 
-export function createGit(_options: GitOptions): Git {
-  throw new GitError('unavailable', 'the Git client is not finished');
+const DEFAULT_LIMITS: GitLimits = {
+  maxFileBytes: 4 * 1024 ** 2,
+  maxReadBytes: 64 * 1024 ** 2,
+  maxEntries: 200_000,
+  maxMirrorBytes: 2 * 1024 ** 3,
+  fetchTimeoutMs: 300_000,
+  commandTimeoutMs: 60_000,
+};
+const REF = /^refs\/(heads\/.+|tags\/.+|pull\/\d+\/head|merge-requests\/\d+\/head)$/;
+const MAX_REFS_BYTES = 64 * 1024 ** 2;
+// Each fetch brings one pack; git reads slower the more there are.
+const MANY_PACKS = 50;
+
+export function createGit({ cacheDirectory, resolve, allowFileRepositories, limits: given, log = () => undefined }: GitOptions): Git {
+  const limits = { ...DEFAULT_LIMITS, ...given };
+  const cache = path.resolve(cacheDirectory);
+  const runner = createGitRunner();
+  const access = createAccess(resolve);
+  const fetches = createSharedWork<string>();
+  const queues = new Map<string, LimitFunction>();
+
+  const remoteOf = (repository: Repository): Remote => parseRemote(repository, allowFileRepositories);
+  const mirrorOf = (remote: Remote): Mirror => createMirror(path.join(cache, remote.mirrorName), remote.url, runner, limits.commandTimeoutMs);
+  /** What changes a mirror goes one after the other within this process. */
+  function queueOf(mirror: Mirror): LimitFunction {
+    const queue = queues.get(mirror.directory) ?? pLimit(1);
+    queues.set(mirror.directory, queue);
+    return queue;
+  }
+
+  async function fetchOnce(repository: Repository, revision: string, signal: AbortSignal, started: () => void): Promise<string> {
+    const remote = remoteOf(repository);
+    const mirror = mirrorOf(remote);
+    const request = { remote, mirror, revision, timeoutMs: limits.fetchTimeoutMs, maxMirrorBytes: limits.maxMirrorBytes, signal, started };
+    const attempt = async (): Promise<string> => fetchRevision(runner, { ...request, access: await access.for(repository, remote) });
+    const commit = await mending(mirror, attempt, attempt);
+    if ((await mirror.packs()).count > MANY_PACKS) void queueOf(mirror)(() => tidy(mirror));
+    return commit;
+  }
+
+  async function tidy(mirror: Mirror): Promise<void> {
+    const exit = await mirror.git(['gc', '--quiet'], { signal: undefined }).catch(() => null);
+    if (exit && exit.code !== 0) log(`could not tidy ${mirror.directory}: ${exit.stderr.slice(0, 200)}`);
+  }
+
+  /** Runs `use`; if the mirror turns out to be damaged, removes it and runs `again`, once. */
+  async function mending<T>(mirror: Mirror, use: () => Promise<T>, again: () => Promise<T>): Promise<T> {
+    const identity = await mirror.identity();
+    try {
+      return await use();
+    } catch (error) {
+      if (!(error instanceof GitError) || error.reason !== 'corrupt') throw error;
+      log(`the mirror ${mirror.directory} is damaged and is made anew: ${error.message}`);
+      await mirror.drop(identity);
+      return again();
+    }
+  }
+
+  const git: Git = {
+    heads: async (repository, signal) => {
+      const remote = remoteOf(repository);
+      const { settings, variables, secrets } = await access.for(repository, remote);
+      const exit = await runner.run({
+        args: ['ls-remote', '--quiet', '--end-of-options', remote.url],
+        env: gitEnvironment(null, remote.protocol, settings, variables),
+        timeoutMs: limits.commandTimeoutMs,
+        maxOutputBytes: MAX_REFS_BYTES,
+        lane: 'network',
+        signal,
+      });
+      if (exit.end !== 'exit' || exit.code !== 0) throw explainFailure(`cannot ask ${remote.url} for its refs`, exit, secrets);
+      return parseRefs(exit.stdout.toString());
+    },
+
+    fetch: async (repository, revision, signal) => {
+      checkRevision(revision);
+      const remote = remoteOf(repository);
+      const mirror = mirrorOf(remote);
+      const has = async (): Promise<boolean> => (await mirror.has([revision], signal)).has(revision);
+      if (isCommit(revision) && (await mending(mirror, has, has))) return { commit: revision };
+      const commit = await fetches.join(`${remote.mirrorName} ${revision}`, signal, (shared, started) =>
+        queueOf(mirror)(() => fetchOnce(repository, revision, shared, started)),
+      );
+      return { commit };
+    },
+
+    open: async (repository, commit, signal) => {
+      checkCommit(commit);
+      const remote = remoteOf(repository);
+      const mirror = mirrorOf(remote);
+      const what = `${remote.url} at ${commit.slice(0, 12)}`;
+      /** Reads from the mirror; where that is damaged or was made anew meanwhile, fetches the commit and reads again. */
+      async function reading<T>(use: () => Promise<T>, now: AbortSignal | undefined): Promise<T> {
+        const again = async (): Promise<T> => {
+          await git.fetch(repository, commit, now ?? new AbortController().signal);
+          return use();
+        };
+        return (await mirror.has([commit], now).catch(() => new Set(['damaged']))).size > 0 ? mending(mirror, use, again) : again();
+      }
+      let tree: ReadonlyMap<string, TreeEntry> | undefined;
+      const load = async (now?: AbortSignal): Promise<ReadonlyMap<string, TreeEntry>> => {
+        const entries = await reading(() => listTree(mirror, commit, what, limits, now), now);
+        return (tree ??= new Map(entries.map((entry) => [entry.path, entry])));
+      };
+      await load(signal);
+      return {
+        commit,
+        list: async (now) => [...(tree ?? (await load(now))).values()],
+        read: async (paths, now) => {
+          const files = tree ?? (await load(now));
+          return reading(() => readFiles(mirror, files, paths, what, limits, now), now);
+        },
+      };
+    },
+
+    isAncestor: async (repository, ancestor, descendant, signal) => {
+      const commits = [checkCommit(ancestor), checkCommit(descendant)];
+      const remote = remoteOf(repository);
+      const mirror = mirrorOf(remote);
+      const ask = async (): Promise<'yes' | 'no' | 'unknown'> => {
+        const known = await mirror.has(commits, signal);
+        if (!commits.every((commit) => known.has(commit))) return 'unknown';
+        const exit = await mirror.git(['merge-base', '--is-ancestor', ancestor, descendant], { signal });
+        if (exit.end === 'exit' && exit.code === 0) return 'yes';
+        if (exit.end === 'exit' && exit.code === 1) return 'no';
+        throw explainFailure(`cannot compare commits of ${remote.url}`, exit);
+      };
+      return mending(mirror, ask, ask);
+    },
+
+    touched: async (repository, from, to, patterns, signal) => {
+      if (from === to || patterns.length === 0) return false;
+      if ((await git.isAncestor(repository, from, to, signal)) !== 'yes') return true;
+      const remote = remoteOf(repository);
+      // The whole history: by default git would leave out a branch whose changes a merge threw away.
+      const args = ['rev-list', '--full-history', '--max-count=1', `${from}..${to}`, '--', ...patterns.map(pathspec)];
+      const exit = await mirrorOf(remote).git(args, { signal });
+      if (exit.end !== 'exit' || exit.code !== 0) throw explainFailure(`cannot read the history of ${remote.url}`, exit);
+      return exit.stdout.length > 0;
+    },
+
+    close: async () => {
+      await runner.close();
+      await access.close();
+    },
+  };
+  return git;
+}
+
+function parseRefs(text: string): ReadonlyMap<string, string> {
+  const refs = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const [object, name] = line.split('\t');
+    // `^{}` follows an annotated tag, with the commit that it leads to.
+    const ref = name?.replace(/\^\{\}$/, '');
+    if (object && ref && REF.test(ref)) refs.set(ref, object);
+  }
+  return refs;
 }

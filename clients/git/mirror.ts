@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { gitEnvironment } from './environment.ts';
+import { explainFailure } from './explain-failure.ts';
+import type { GitExit, GitRunner } from './run-git.ts';
+
+/** A bare repository in the cache directory, one for each URL and credential. Several processes may use it at once. */
+export interface Mirror {
+  readonly directory: string;
+  /** Creates it where it is not there. */
+  ensure(signal: AbortSignal | undefined): Promise<void>;
+  /** Runs a git command that reads or changes only the mirror. */
+  git(
+    args: readonly string[],
+    options: { readonly signal: AbortSignal | undefined; readonly input?: string; readonly maxOutputBytes?: number },
+  ): Promise<GitExit>;
+  /** Which of the commits it has. */
+  has(commits: readonly string[], signal: AbortSignal | undefined): Promise<ReadonlySet<string>>;
+  /** Tells this mirror from one that was made anew in its place; null where there is none. */
+  identity(): Promise<string | null>;
+  /** Removes the mirror if it still is the one that `identity` names. */
+  drop(identity: string | null): Promise<void>;
+  packs(): Promise<{ readonly count: number; readonly bytes: number }>;
+  /** Removes lock files that a process left when it was killed. */
+  removeStaleLocks(): Promise<void>;
+}
+
+const STALE_LOCK_MS = 60_000;
+const STALE_REMAINS_MS = 3_600_000;
+const REMAINS = /^\.(new|trash)-/;
+
+export function createMirror(directory: string, what: string, runner: GitRunner, timeoutMs: number): Mirror {
+  const cache = dirname(directory);
+  const git: Mirror['git'] = (args, options) =>
+    runner.run({ args, env: gitEnvironment(directory, null, {}, {}), timeoutMs, maxOutputBytes: 1 << 20, lane: 'local', ...options });
+
+  async function identity(): Promise<string | null> {
+    const found = await stat(directory).catch(absent);
+    return found && `${found.ino}-${found.birthtimeMs}`;
+  }
+
+  return {
+    directory,
+    git,
+    identity,
+    ensure: async (signal) => {
+      if ((await identity()) !== null) return;
+      await mkdir(cache, { recursive: true, mode: 0o700 });
+      await removeOld(cache, (name) => REMAINS.test(name), STALE_REMAINS_MS);
+      // Made beside its place and moved there: nobody ever sees a mirror that is half made.
+      const made = join(cache, `.new-${randomUUID()}`);
+      const env = gitEnvironment(made, null, {}, {});
+      const args = ['init', '--bare', '--quiet', '--template=', '--initial-branch=main'];
+      const exit = await runner.run({ args, env, timeoutMs, maxOutputBytes: 1 << 20, lane: 'local', signal });
+      if (exit.code !== 0) throw explainFailure(`cannot make a mirror for ${what}`, exit);
+      await rename(made, directory).catch(async (error: NodeJS.ErrnoException) => {
+        await rm(made, { recursive: true, force: true });
+        // Another process was first.
+        if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+      });
+    },
+    has: async (commits, signal) => {
+      if ((await identity()) === null) return new Set();
+      const input = commits.map((commit) => `${commit}^{commit}\n`).join('');
+      const exit = await git(['cat-file', '--batch-check=%(objectname)'], { signal, input });
+      // A pack that cannot be read makes an object "missing" too, but git then complains.
+      if (exit.end !== 'exit' || exit.code !== 0 || exit.stderr !== '') throw explainFailure(`the mirror of ${what} cannot be read`, exit);
+      const answers = exit.stdout.toString().split('\n');
+      return new Set(commits.filter((commit, index) => answers[index] === commit));
+    },
+    drop: async (known) => {
+      if (known === null || (await identity()) !== known) return;
+      const trash = join(cache, `.trash-${randomUUID()}`);
+      if ((await rename(directory, trash).catch(absent)) === null) return;
+      await rm(trash, { recursive: true, force: true });
+    },
+    packs: async () => {
+      const folder = join(directory, 'objects', 'pack');
+      const files = (await readdir(folder).catch(absent)) ?? [];
+      const sizes = await Promise.all(files.map(async (file) => (await stat(join(folder, file)).catch(absent))?.size ?? 0));
+      return { count: files.filter((file) => file.endsWith('.pack')).length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+    },
+    removeStaleLocks: async () => {
+      for (const folder of [directory, join(directory, 'refs', 'vartrack', 'commits')])
+        await removeOld(folder, (name) => name.endsWith('.lock'), STALE_LOCK_MS);
+    },
+  };
+}
+
+/** A running git holds a lock for milliseconds and works on a new mirror for less: what is much older belongs to a dead process. */
+async function removeOld(folder: string, matches: (name: string) => boolean, ageMs: number): Promise<void> {
+  for (const name of (await readdir(folder).catch(absent)) ?? []) {
+    if (!matches(name)) continue;
+    const found = await stat(join(folder, name)).catch(absent);
+    if (found && Date.now() - found.mtimeMs > ageMs) await rm(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+function absent(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
+  throw error;
+}
