@@ -21,17 +21,15 @@ export interface RedisServerOptions {
   readonly port?: number;
 }
 
+const START = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+
 /** Starts a real Redis, empty and without persistence, on a free port of 127.0.0.1. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const { password, args = [] } = options;
   const server = await startProcess({
     program: await programOf('redis'),
     port: options.port,
-    args: (port) => [
-      ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
-      ...(password === undefined ? [] : ['--requirepass', password]),
-      ...args,
-    ],
+    args: (port) => [...START, '--port', String(port), ...(password === undefined ? [] : ['--requirepass', password]), ...args],
     ready: answersPing,
   });
   const credentials = password === undefined ? '' : `:${encodeURIComponent(password)}@`;

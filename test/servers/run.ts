@@ -14,7 +14,7 @@ export async function run(program: string, args: readonly string[], options: { c
     });
     return stdout;
   } catch (error) {
-    const stderr = String((error as { stderr?: unknown }).stderr ?? '').slice(-TAIL_CHARACTERS);
+    const stderr = ((error as { stderr?: string }).stderr ?? '').slice(-TAIL_CHARACTERS);
     throw new Error(`${program} ${args.slice(0, 2).join(' ')} failed: ${stderr.trim() || String(error)}`, { cause: error });
   }
 }

@@ -22,6 +22,7 @@ export interface TemporalServerOptions {
 }
 
 const NAMESPACE = 'default';
+const START = ['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--namespace', NAMESPACE, '--log-level', 'error'];
 // Without the first two the development server waits for a 50 ms tick at every step; without the third a fairness key counts for nothing.
 const DYNAMIC_CONFIG = ['history.transferProcessorMaxPollRPS=10000', 'history.timerProcessorMaxPollRPS=10000', 'matching.enableFairness=true'];
 
@@ -31,7 +32,9 @@ export async function startTemporal(options: TemporalServerOptions = {}): Promis
     program: await programOf('temporal'),
     port: options.port,
     args: (port) => [
-      ...['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(port), '--namespace', NAMESPACE, '--log-level', 'error'],
+      ...START,
+      '--port',
+      String(port),
       ...DYNAMIC_CONFIG.flatMap((setting) => ['--dynamic-config-value', setting]),
       ...(options.databaseFile === undefined ? [] : ['--db-filename', options.databaseFile]),
       ...(options.args ?? []),
