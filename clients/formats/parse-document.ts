@@ -2,9 +2,15 @@ import type { Format } from '../../domain/bundle.ts';
 import type { MapNode, Node } from '../../domain/value.ts';
 import { InvalidInput } from '../../domain/problem.ts';
 import { checkLimits, MAX_BYTES } from './document-limits.ts';
+import { parseDotenv } from './dotenv.ts';
 import { formatOf } from './format-of.ts';
+import { parseHcl } from './hcl.ts';
+import { parseIni } from './ini.ts';
 import { parseJson } from './json.ts';
+import { parseProperties } from './properties.ts';
 import { refusal, sourceText, type SourceText } from './source-text.ts';
+import { parseToml } from './toml.ts';
+import { parseXml } from './xml.ts';
 import { parseYaml } from './yaml.ts';
 
 export interface ParseOptions {
@@ -13,9 +19,15 @@ export interface ParseOptions {
   readonly maxBytes?: number;
 }
 
-const PARSERS: Partial<Record<Format, (source: SourceText) => Node>> = {
+const PARSERS: Record<Format, (source: SourceText) => Node> = {
   yaml: parseYaml,
   json: parseJson,
+  toml: parseToml,
+  dotenv: parseDotenv,
+  ini: parseIni,
+  properties: parseProperties,
+  hcl: parseHcl,
+  xml: parseXml,
 };
 
 /**
@@ -32,7 +44,7 @@ export function parseDocument(bytes: Uint8Array, file: string, options: ParseOpt
   const source = sourceText(file, decode(bytes, file));
   if (source.text.trim() === '')
     throw refusal(start, `the file is empty; if it is meant to have no keys, ${format === 'yaml' || format === 'json' ? 'write {}' : 'say so in a comment'}`);
-  const root = parse(PARSERS[format]!, source);
+  const root = parse(PARSERS[format], source);
   if (root.kind !== 'map') throw refusal(root.origin, `the document must be a map of keys, it is a ${root.kind === 'list' ? 'list' : 'single value'}`);
   checkLimits(root);
   return root;

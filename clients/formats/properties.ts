@@ -1,0 +1,35 @@
+import { Properties, type PropertyNode } from 'properties-file/parser';
+import { parsePath, type Node } from '../../domain/value.ts';
+import { addEntry, descend, mapDraft } from './map-draft.ts';
+import { refusal, type SourceText } from './source-text.ts';
+
+/**
+ * Java properties as UTF-8 or with `\u` escapes; every value is a string. Dots in keys nest (`\\.` in the file is a literal dot), so that such a
+ * file can overlay a nested one and a key cannot be a value and a map at once.
+ */
+export function parseProperties(source: SourceText): Node {
+  const root = mapDraft(source.originAt(0));
+  for (const property of propertiesOf(source)) {
+    const line = property.startingLineNumber;
+    const at = { file: source.file, line, column: property.leadingWhitespace.length + 1 };
+    const malformed = /(?<!\\)(?:\\\\)*\\u(?![0-9a-fA-F]{4})/.test(property.escapedKey + '\n' + property.escapedValue);
+    if (malformed) throw refusal(at, '\\u must be followed by four hexadecimal digits');
+    const path = parsePath(property.key);
+    const map = descend(root, path.slice(0, -1), at);
+    const existing = map.entries.get(path.at(-1) ?? '');
+    if (existing?.kind === 'map') throw refusal(at, `it is a value here and a map in line ${existing.origin.line}; rename one of them`, path);
+    addEntry(map, path.at(-1) ?? '', { kind: 'scalar', value: property.value, origin: { ...at, column: valueColumn(property) } }, path, at);
+  }
+  return root;
+}
+
+function propertiesOf(source: SourceText): PropertyNode[] {
+  return new Properties(source.text).getProperties();
+}
+
+/** The column of the value, or of the key where the value starts in a line that continues it. */
+function valueColumn(property: PropertyNode): number {
+  const { leadingWhitespace, escapedKey, separatorLeading, separatorChar, separatorTrailing, rawLines } = property;
+  const column = [leadingWhitespace, escapedKey, separatorLeading, separatorChar ?? '', separatorTrailing].join('').length + 1;
+  return column <= (rawLines[0]?.length ?? 0) ? column : leadingWhitespace.length + 1;
+}
