@@ -1,0 +1,69 @@
+/** What the files of one layer may import: paths from the root (a trailing slash is a folder), packages, `node:`. */
+export interface LayerRule {
+  readonly allowed: readonly string[];
+  /** May be imported as types, which are gone at run time. */
+  readonly types?: readonly string[];
+}
+
+export const SINK_CONTRACT = ['sinks/sink.ts', 'sinks/errors.ts'];
+// Names and shapes of messages, no workflow code.
+const WORKFLOW_NAMES = ['workflows/messages.ts', 'workflows/search-attributes.ts'];
+const FORMAT_LIBRARIES = ['yaml', 'jsonc-parser', 'toml-eslint-parser', 'smol-toml', 'ini', 'dotenv', 'properties-file', 'saxes'];
+const SYSTEM_LIBRARIES = ['picomatch', 'simple-git', 'ssh2', 'undici', 'pino', 'prom-client'];
+const API_CLIENTS = ['bundle', 'credentials', 'glob', 'logger', 'metrics', 'temporal', 'start-sync'].map((name) => `clients/${name}.ts`);
+const API_LIBRARIES = ['@temporalio/client', '@temporalio/common', 'express', 'express-rate-limit', 'lru-cache', 'pino', 'prom-client', 'zod'];
+
+/** `docs/decisions.md` says why; a folder that is missing here may not hold source. */
+export const layerRules: Readonly<Record<string, LayerRule>> = {
+  domain: { allowed: ['domain/'] },
+  schemas: { allowed: ['schemas/', 'domain/', 'zod'] },
+  // Which vendor package belongs to which sink is in `sinkVendors`.
+  sinks: { allowed: ['sinks/', 'domain/', 'clients/formats/', 'zod', 'p-limit', 'node:'] },
+  clients: {
+    allowed: ['clients/', 'domain/', 'schemas/', ...WORKFLOW_NAMES, 'node:', 'zod', 'p-limit', 'lru-cache', ...FORMAT_LIBRARIES, ...SYSTEM_LIBRARIES],
+    types: ['sinks/sink.ts'],
+  },
+  workflows: {
+    allowed: ['workflows/', 'domain/', '@temporalio/workflow', '@temporalio/common'],
+    types: ['activities/', 'schemas/'],
+  },
+  activities: {
+    allowed: [
+      'activities/',
+      'domain/',
+      'schemas/',
+      'sinks/',
+      'clients/',
+      ...WORKFLOW_NAMES,
+      '@temporalio/activity',
+      '@temporalio/common',
+      'p-limit',
+      'lru-cache',
+      'node:',
+    ],
+    types: ['@temporalio/client'],
+  },
+  worker: {
+    allowed: ['worker/', 'activities/', 'workflows/', 'sinks/', 'clients/', 'schemas/', 'domain/', '@temporalio/', 'pino', 'prom-client', 'zod', 'node:'],
+  },
+  api: {
+    allowed: ['api/', 'domain/', 'schemas/', 'sinks/registry.ts', ...SINK_CONTRACT, ...WORKFLOW_NAMES, ...API_CLIENTS, ...API_LIBRARIES, 'node:'],
+  },
+};
+
+/** Folders that sit on top and may import anything but tests; nothing below imports them. */
+export const freeFolders = ['cli', 'tools', 'test', 'examples'];
+
+/** Vendor packages by sink kind: no sink may lean on another's. */
+export const sinkVendors: Readonly<Record<string, readonly string[]>> = {
+  redis: ['ioredis'],
+  linux: ['ssh2'],
+};
+
+/** Which packages only named files may use, so that one outside system has one client. */
+export const singleHomes: Readonly<Record<string, readonly string[]>> = {
+  '@temporalio/client': ['clients/temporal.ts', 'clients/start-sync.ts'],
+  '@temporalio/envconfig': ['clients/temporal.ts'],
+  '@temporalio/proto': ['clients/temporal.ts', 'clients/payload-codec.ts'],
+  '@temporalio/common': ['clients/temporal.ts', 'clients/payload-codec.ts'],
+};
