@@ -18,7 +18,7 @@ export const layerRules: Readonly<Record<string, LayerRule>> = {
   domain: { allowed: ['domain/'] },
   schemas: { allowed: ['schemas/', 'domain/', 'zod'] },
   // Which vendor package belongs to which sink is in `sinkVendors`.
-  sinks: { allowed: ['sinks/', 'domain/', 'clients/formats/', 'zod', 'p-limit', 'node:'] },
+  sinks: { allowed: ['sinks/', 'domain/', 'schemas/credential-reference.ts', 'schemas/duration.ts', 'clients/formats/', 'zod', 'p-limit', 'node:'] },
   clients: {
     allowed: ['clients/', 'domain/', 'schemas/', ...WORKFLOW_NAMES, 'node:', 'zod', 'p-limit', 'lru-cache', ...FORMAT_LIBRARIES, ...SYSTEM_LIBRARIES],
     types: ['sinks/sink.ts'],
