@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { DesiredEntry } from '../../domain/plan.ts';
-import type { DestinationFields, Place, Sink, SinkDefinition } from '../../sinks/sink.ts';
+import type { Place, Sink, SinkDefinition } from '../../sinks/sink.ts';
 import { failureCases } from './contract/failures.ts';
 import { ownershipCases } from './contract/ownership.ts';
 import { raceCases } from './contract/races.ts';
@@ -11,7 +11,7 @@ import { writingCases } from './contract/writing.ts';
 
 /** One layout of one kind, as the suite runs it against a real server. */
 export interface ContractLeg {
-  readonly definition: SinkDefinition<never, DestinationFields>;
+  readonly definition: SinkDefinition;
   /** The destination in the bundle, without `sink` and `place`: `{ layout: 'hash' }`. */
   readonly destination: Readonly<Record<string, unknown>>;
   /** Names out of {@link nastyValues} that `render` refuses here; everything else must be taken. */
