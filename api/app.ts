@@ -30,7 +30,6 @@ export function createApp(deps: AppDependencies): Express {
   app.disable('etag');
   app.set('trust proxy', deps.trustedProxies ?? false);
 
-  app.use(closeWhenDraining(deps.isDraining));
   app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
   app.get('/readyz', tellReadiness(deps));
   app
@@ -40,13 +39,6 @@ export function createApp(deps: AppDependencies): Express {
   app.use((_request, response) => answerWhy(response, 'not-found', 'nothing is here'));
   app.use(answerErrors(deps.logger));
   return app;
-}
-
-function closeWhenDraining(isDraining: () => boolean): RequestHandler {
-  return (_request, response, next) => {
-    if (isDraining()) response.setHeader('Connection', 'close');
-    next();
-  };
 }
 
 function tellReadiness({ isDraining, probeTemporal, bundle }: AppDependencies): RequestHandler {

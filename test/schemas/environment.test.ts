@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { apiEnvironmentSchema, parseEnvironment } from '../../schemas/environment.ts';
+
+const parse = (env: Record<string, string>) => parseEnvironment(apiEnvironmentSchema, env);
+
+describe('the environment of the api', () => {
+  it('has defaults for everything', () => {
+    expect(parse({})).toEqual({
+      VARTRACK_BUNDLE: 'vartrack.yaml',
+      LOG_LEVEL: 'info',
+      VARTRACK_API_HOST: '0.0.0.0',
+      VARTRACK_API_PORT: 8080,
+      VARTRACK_METRICS_HOST: '127.0.0.1',
+      VARTRACK_METRICS_PORT: 9464,
+    });
+  });
+
+  it('takes an empty variable for an unset one', () => {
+    expect(parse({ VARTRACK_API_PORT: '', VARTRACK_UI_URL: '', VARTRACK_CODEC_KEY: '' })).toMatchObject({ VARTRACK_API_PORT: 8080 });
+  });
+
+  it('takes a codec key of 32 bytes', () => {
+    const key = Buffer.alloc(32, 7).toString('base64');
+    expect(parse({ VARTRACK_CODEC_KEY: key })).toMatchObject({ VARTRACK_CODEC_KEY: key });
+  });
+
+  it.each([
+    ['VARTRACK_API_PORT', 'http'],
+    ['VARTRACK_API_PORT', '70000'],
+    ['VARTRACK_UI_URL', 'javascript:alert(1)'],
+    ['LOG_LEVEL', 'loud'],
+    ['VARTRACK_CODEC_KEY', 'canary-not-base64!'],
+    ['VARTRACK_CODEC_KEY', Buffer.from('canary').toString('base64')],
+    ['VARTRACK_WEBHOOKS_PER_MINUTE', '0'],
+  ])('refuses %s=%s, naming the variable', (name, value) => {
+    expect(() => parse({ [name]: value })).toThrow(`environment variable ${name}`);
+  });
+
+  it('never quotes a value', () => {
+    expect(() => parse({ VARTRACK_CODEC_KEY: 'canary' })).toThrow(
+      expect.not.objectContaining({ message: expect.stringContaining('canary') as string }) as Error,
+    );
+  });
+
+  it('names everything that is wrong at once', () => {
+    expect(() => parse({ VARTRACK_API_PORT: 'x', LOG_LEVEL: 'loud' })).toThrow(/LOG_LEVEL[^]*VARTRACK_API_PORT|VARTRACK_API_PORT[^]*LOG_LEVEL/);
+  });
+});
