@@ -1,0 +1,163 @@
+import { ApplicationFailure } from '@temporalio/activity';
+import { matchGlob } from '../clients/glob.ts';
+import type { ChangeCounts } from '../domain/status.ts';
+import type { LiveState, Plan, WritePlan } from '../domain/plan.ts';
+import { someOf } from '../domain/plan.ts';
+import { headOfStream, refNameOf } from '../domain/stream-head.ts';
+import { SinkError } from '../sinks/errors.ts';
+import type { Sink, SinkContext } from '../sinks/sink.ts';
+import { FAILURE, type Applied, type ApplyTargetInput } from './activity-types.ts';
+import { assessTarget } from './assess-target.ts';
+import { attempt, type Attempt } from './attempt.ts';
+import { repositoryOf } from './compute-stream.ts';
+import type { ActivityDeps } from './deps.ts';
+import type { RuleState } from './desired-state.ts';
+import { liveDigest } from './live-digest.ts';
+import { parkedMessage } from './pause.ts';
+import type { TargetState } from './render-targets.ts';
+import { undoWrite } from './undo-write.ts';
+
+/** How often a place that moved between the read and the write is read again before Temporal's own retry takes its turn. */
+const TRIES = 5;
+const KEYS_NAMED = 20;
+
+/** Brings one target to the desired state of the commit, and says `Synced` only after a fresh read found nothing more to do (I5). */
+export async function applyTarget(deps: ActivityDeps, input: ApplyTargetInput): Promise<Applied> {
+  const { tenant, target } = input;
+  return attempt(`${tenant}/${target.rule}: ${target.sink} ${target.place}`, async (own) => {
+    const [pause, found] = await Promise.all([deps.pauseOf(tenant), recallTarget(deps, input, own.signal)]);
+    if (pause) throw ApplicationFailure.nonRetryable(parkedMessage(pause), FAILURE.parked);
+    try {
+      const sink = await deps.sinks.get(deps.bundle(), tenant, target.sink);
+      return await write({ deps, input, own, sink, ...found });
+    } catch (error) {
+      if (error instanceof SinkError && error.reason === 'unauthorized') deps.sinks.drop(tenant, target.sink);
+      throw error;
+    }
+  });
+}
+
+interface Work {
+  readonly deps: ActivityDeps;
+  readonly input: ApplyTargetInput;
+  readonly own: Attempt;
+  readonly sink: Sink;
+  readonly rule: RuleState;
+  readonly target: TargetState;
+}
+
+async function write(work: Work): Promise<Applied> {
+  const { deps, input, own, sink, target } = work;
+  const { fingerprint } = deps;
+  const context: SinkContext = { signal: own.signal, keys: target.entries.map((entry) => entry.key), fingerprint };
+  if (input.undoFirst) await undoEarlier(work, input.undoFirst);
+  let written: { readonly plan: WritePlan; readonly prior: string } | undefined;
+  let surprise = '';
+  for (let tries = 0; tries < TRIES; tries++) {
+    const live = await sink.read(target.place, context);
+    const newer = await newerThan(work, live);
+    if (newer !== null) return { status: 'Superseded', message: newer };
+    const plan = await assess(work, live);
+    if (plan.kind === 'held') throw ApplicationFailure.nonRetryable(plan.holds.map((hold) => hold.message).join('; '), FAILURE.held);
+    if (plan.kind === 'unchanged') return proven(work, live, written);
+    if (written)
+      surprise = `; after the write it differed again at ${someOf([...plan.puts.map(({ entry }) => entry.key), ...plan.deletes.map(({ key }) => key)])}`;
+    own.aboutToWrite();
+    try {
+      await sink.apply(target.place, plan, context);
+      // What the first write of this attempt replaced is what an undo has to bring back.
+      written ??= { plan, prior: liveDigest(live, fingerprint) };
+    } catch (error) {
+      if (!(error instanceof SinkError) || error.reason !== 'conflict') throw error;
+      if (!written) own.wroteNothing();
+    }
+  }
+  throw new SinkError('conflict', `somebody else changes it at the same time: ${TRIES} attempts met another state than they had read${surprise}`);
+}
+
+/** The fresh read found nothing to do: whether this write is why. */
+function proven({ input }: Work, live: LiveState, written: { readonly plan: WritePlan; readonly prior: string } | undefined): Applied {
+  if (written) {
+    const silent = written.plan.puts.length + written.plan.deletes.length + written.plan.adopted.length === 0;
+    const unreadable = [...live.entries.values()].includes(null);
+    // Only the ledger moved on: nobody's value changed, and an undo brings the ledger back.
+    if (silent) return { status: 'Unchanged', prior: written.prior };
+    return { status: unreadable ? 'Unverifiable' : 'Synced', prior: written.prior, changes: countsOf(written.plan) };
+  }
+  // An earlier attempt wrote it and was not heard: its counts are lost, its effect is not.
+  if (live.ledger?.write === input.write) return { status: 'Synced', prior: UNKNOWN_PRIOR, message: 'written by an earlier attempt' };
+  return { status: 'Unchanged' };
+}
+
+/** Stands for a prior state that nobody could report; the undo record in the sink still has it. */
+export const UNKNOWN_PRIOR = 'unknown';
+
+function countsOf(plan: WritePlan): ChangeCounts {
+  const keys = [...plan.puts.map(({ entry }) => entry.key), ...plan.deletes.map(({ key }) => key)].slice(0, KEYS_NAMED);
+  return { puts: plan.puts.length, deletes: plan.deletes.length, adopted: plan.adopted.length, keys };
+}
+
+/** Why the place must not be written, if what stands there is not older than this commit (I7). */
+async function newerThan({ deps, input, own }: Work, live: LiveState): Promise<string | null> {
+  const { tenant, repository: name, stream, commit, request } = input;
+  const ledger = live.ledger;
+  if (!ledger || ledger.commit === commit || ledger.stream !== `${name}/${stream}` || Object.keys(ledger.keys).length === 0) return null;
+  const repository = repositoryOf({ bundle: deps.bundle(), tenant, repository: name });
+  if ((await deps.git.isAncestor(repository, ledger.commit, commit, own.signal)) === 'yes') return null;
+  // A force push, a moved tag, or a run that is late: the remote says now which commit the stream is at.
+  const head = headOfStream(stream, refNameOf(repository.provider, request.ref), await deps.git.heads(repository, own.signal), matchGlob);
+  return head === commit ? null : `${ledger.commit.slice(0, 12)} is there and the stream is at ${head?.slice(0, 12) ?? 'no commit'} now`;
+}
+
+function assess({ deps, input, own, rule, target }: Work, live: LiveState): Promise<Plan> {
+  const bundle = deps.bundle();
+  const { tenant, repository, stream, commit, request, write: id } = input;
+  return assessTarget(
+    {
+      bundle,
+      tenant,
+      repository,
+      stream,
+      commit,
+      rule,
+      target,
+      deletesAllowed: request.deletesAllowed === true,
+      write: id,
+      at: deps.now(),
+      fingerprint: deps.fingerprint,
+      inputsMoved: (from) => deps.git.touched(repositoryOf({ bundle, tenant, repository }), from, commit, rule.inputs, own.signal),
+    },
+    live,
+  );
+}
+
+async function undoEarlier({ deps, input, own, sink, target, rule }: Work, writes: readonly string[]): Promise<void> {
+  own.aboutToWrite();
+  await undoWrite(sink, {
+    place: target.place,
+    keys: target.entries.map((entry) => entry.key),
+    writes,
+    owner: { tenant: input.tenant, rule: rule.name, environment: rule.environment },
+    stream: `${input.repository}/${input.stream}`,
+    commit: input.commit,
+    at: deps.now(),
+    signal: own.signal,
+    fingerprint: deps.fingerprint,
+  });
+}
+
+/** The target as `prepare` validated it. If the bundle changed since, the run has to prepare again. */
+export async function recallTarget(
+  deps: Pick<ActivityDeps, 'bundle' | 'desired'>,
+  input: Pick<ApplyTargetInput, 'tenant' | 'repository' | 'request' | 'commit' | 'target'>,
+  signal: AbortSignal,
+): Promise<{ rule: RuleState; target: TargetState }> {
+  const { tenant, repository, request, commit, target: wanted } = input;
+  const state = await deps.desired.recall({ bundle: deps.bundle(), tenant, repository, event: request.ref, commit }, signal);
+  const rule = state.rules.find((each) => each.name === wanted.rule && each.environment === wanted.environment);
+  const target = rule?.targets.find((each) => each.destination === wanted.destination);
+  if (!rule || !target || target.digest !== wanted.digest || target.place.name !== wanted.place || target.sink !== wanted.sink) {
+    throw ApplicationFailure.nonRetryable('the bundle changed since the run was prepared', FAILURE.stale);
+  }
+  return { rule, target };
+}

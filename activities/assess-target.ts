@@ -1,0 +1,59 @@
+import { matchesKey } from '../domain/key-glob.ts';
+import type { Bundle } from '../domain/bundle.ts';
+import type { Fingerprint, Owner } from '../domain/ledger.ts';
+import { plan, type Desired, type LiveState, type Plan, type Policy } from '../domain/plan.ts';
+import { declaredEnvironments } from '../domain/routing.ts';
+import type { RuleState } from './desired-state.ts';
+import type { TargetState } from './render-targets.ts';
+
+export interface Assessment {
+  readonly bundle: Bundle;
+  readonly tenant: string;
+  readonly repository: string;
+  readonly stream: string;
+  readonly commit: string;
+  readonly rule: RuleState;
+  readonly target: TargetState;
+  readonly deletesAllowed: boolean;
+  readonly write: string;
+  readonly at: Date;
+  readonly fingerprint: Fingerprint;
+  /** Whether a commit after the ledger's touched the inputs; asked only when it decides something. */
+  readonly inputsMoved: (ledgerCommit: string) => Promise<boolean>;
+}
+
+/** The plan for one target, given a fresh read. The same for a validation, a write, its proof and a dry run. */
+export async function assessTarget(assessment: Assessment, live: LiveState): Promise<Plan> {
+  const { tenant, repository, rule, target, commit, write, at, fingerprint } = assessment;
+  const owner: Owner = { tenant, rule: rule.name, environment: rule.environment };
+  const desired: Desired = {
+    entries: target.entries,
+    owner,
+    stream: `${repository}/${assessment.stream}`,
+    commit,
+    inputsMoved: false,
+    write,
+    at: at.toISOString(),
+  };
+  const policy = policyOf(assessment);
+  const first = plan(desired, live, policy, fingerprint);
+  const ledger = live.ledger;
+  if (first.kind !== 'unchanged' || !ledger || ledger.commit === commit || !(await assessment.inputsMoved(ledger.commit))) return first;
+  // The values are right and the history moved: only the ledger follows, so that no late writer of a commit in between meets the state it read.
+  return plan({ ...desired, inputsMoved: true }, live, policy, fingerprint);
+}
+
+function policyOf({ bundle, tenant, rule: { name, rule }, target, deletesAllowed }: Assessment): Policy {
+  return {
+    ownership: target.capabilities.ownership,
+    prune: rule.prune,
+    isProtected: (key) => rule.protect.some((pattern) => matchesKey(pattern, key)),
+    maxDeletes: rule.limits.deletes,
+    deletesAllowed,
+    onExisting: rule.onExisting,
+    // A rule or environment that the bundle no longer has cannot want the place back.
+    inherits: (owner) =>
+      owner.tenant === tenant &&
+      (!Object.hasOwn(bundle.tenants[tenant]?.rules ?? {}, owner.rule) || (owner.rule === name && !declaredEnvironments(rule).has(owner.environment))),
+  };
+}

@@ -1,0 +1,57 @@
+import { CancelledFailure, cancellationSignal, Context, heartbeat } from '@temporalio/activity';
+import type { FailureDetails } from './activity-types.ts';
+import { toFailure } from './failures.ts';
+
+/** One attempt of an activity that may write. */
+export interface Attempt {
+  readonly signal: AbortSignal;
+  /** From here on the place may be changed, whatever becomes of this attempt. */
+  aboutToWrite(): void;
+  /** The sink said that it changed nothing. */
+  wroteNothing(): void;
+}
+
+interface Beat extends FailureDetails {
+  /** The last word of an attempt; without it an attempt may have died after this heartbeat and gone on to write before. */
+  readonly ended: boolean;
+}
+
+const BEAT_INTERVAL_MS = 3_000;
+
+/**
+ * Runs an attempt with heartbeats, and says with every failure whether the place may have been changed, by this attempt or by an earlier one whose
+ * end nobody saw: what was certainly not written needs no undo, and a sink that never answered cannot hold up the others.
+ */
+export async function attempt<T>(where: string, act: (attempt: Attempt) => Promise<T>): Promise<T> {
+  const { attempt: number, heartbeatDetails } = Context.current().info;
+  const earlier = earlierAttempts(number, heartbeatDetails as Beat | undefined);
+  let wrote = earlier;
+  const beat = (ended: boolean): void => heartbeat({ wrote, ended } satisfies Beat);
+  beat(false);
+  const beating = setInterval(() => beat(false), BEAT_INTERVAL_MS);
+  const signal = cancellationSignal();
+  try {
+    return await act({
+      signal,
+      aboutToWrite() {
+        wrote = 'unknown';
+        beat(false);
+      },
+      wroteNothing() {
+        wrote = earlier;
+      },
+    });
+  } catch (error) {
+    beat(true);
+    // Cancelled in the middle, libraries throw what they like.
+    if (signal.aborted) throw error instanceof CancelledFailure ? error : new CancelledFailure('cancelled', [{ wrote, ended: true } satisfies Beat]);
+    throw toFailure(error, where, { wrote });
+  } finally {
+    clearInterval(beating);
+  }
+}
+
+function earlierAttempts(number: number, last: Beat | undefined): FailureDetails['wrote'] {
+  if (number === 1) return 'no';
+  return last?.ended === true ? last.wrote : 'unknown';
+}

@@ -1,0 +1,94 @@
+import type { Cue } from '../clients/cue/cue.ts';
+import { parseDocument } from '../clients/formats/parse-document.ts';
+import type { FilePattern } from '../domain/bundle.ts';
+import { underlay } from '../domain/defaults.ts';
+import { assembleDocument } from '../domain/merge.ts';
+import { InvalidInput, type Problem } from '../domain/problem.ts';
+import { expandFile } from '../domain/routing.ts';
+import { findSecrets, SECRETS_UNAVAILABLE } from '../domain/secret-reference.ts';
+import { isMap, valueOf, type Node, type Value } from '../domain/value.ts';
+import type { ComputeOptions, Part } from './compute-stream.ts';
+import type { RuleState, StreamRequest } from './desired-state.ts';
+import { renderTargets } from './render-targets.ts';
+
+type Parse = (path: string, pattern: FilePattern) => Node | undefined;
+
+/** A file that several rules use is parsed once; its problems come back for each of them. */
+export function parseOnce(content: ReadonlyMap<string, Uint8Array>): Parse {
+  const parsed = new Map<string, Node>();
+  return (path, pattern) => {
+    const bytes = content.get(path);
+    if (!bytes) return undefined;
+    const key = `${pattern.format ?? ''}:${path}`;
+    const node = parsed.get(key) ?? parseDocument(bytes, path, pattern.format ? { format: pattern.format } : {});
+    parsed.set(key, node);
+    return node;
+  };
+}
+
+/** The desired state of one rule in one environment: parse, merge, validate, render. Throws InvalidInput with all that is wrong at the step that refused it. */
+export async function computeRule(
+  request: StreamRequest,
+  part: Part,
+  parse: Parse,
+  content: ReadonlyMap<string, Uint8Array>,
+  options: ComputeOptions,
+  signal: AbortSignal,
+): Promise<RuleState> {
+  const { name, rule, environment } = part;
+  const problems: Problem[] = [];
+  const groups = await Promise.all(
+    part.files.map(async ({ pattern, paths, glob }) => ({
+      glob,
+      nodes: (await Promise.all(paths.map((path) => collect(problems, () => parse(path, pattern))))).filter((node) => node !== undefined),
+    })),
+  );
+  if (problems.length > 0) throw new InvalidInput(problems);
+  const document = assembleDocument({
+    groups,
+    environment,
+    declared: part.declared,
+    blocks: rule.from.blocks,
+    ...(rule.from.select !== undefined && { select: rule.from.select }),
+  });
+  const secrets = findSecrets(document);
+  if (secrets.length > 0) throw new InvalidInput(secrets);
+  const value = await validate(part, document, content, options.cue, signal);
+  const variables = { ...part.variables, tenant: request.tenant, rule: name, env: environment };
+  const targets = renderTargets({ request, rule, variables, document, value, definitions: options.definitions, fingerprint: options.fingerprint });
+  const inputs = [...rule.from.files.map(({ pattern }) => expandFile(pattern, environment)), ...(rule.schema === 'none' ? [] : ['**/*.cue'])];
+  return { name, rule, environment, targets, inputs };
+}
+
+async function validate(
+  part: Part,
+  document: Node,
+  content: ReadonlyMap<string, Uint8Array>,
+  cue: Cue,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Value>> {
+  const value = valueOf(document);
+  if (!isMap(value)) throw new InvalidInput([{ message: 'what is selected is not a map', origin: document.origin }]);
+  const { schema } = part.rule;
+  if (schema === 'none') return value;
+  const files = new Map(part.schemaPaths.map((path) => [path, new TextDecoder().decode(content.get(path))]));
+  if (!content.has(schema.file)) throw new InvalidInput([{ message: `the commit has no schema ${schema.file}; add it, or say schema: none` }]);
+  const request = { files, file: schema.file, ...(schema.definition !== undefined && { definition: schema.definition }) };
+  const result = await cue.validate({ schema: request, document, rule: part.name, defaults: schema.defaults }, signal);
+  if (!result.ok) throw new InvalidInput(result.problems);
+  if (result.secrets.length > 0) throw new InvalidInput(result.secrets.map(({ origin }) => ({ origin, message: SECRETS_UNAVAILABLE })));
+  if (!schema.defaults || result.value === undefined) return value;
+  const completed = underlay(result.value, value);
+  return isMap(completed) ? completed : value;
+}
+
+/** Runs `act`, and collects what it refuses. */
+export async function collect<T>(problems: Problem[], act: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    problems.push(...error.problems);
+    return undefined;
+  }
+}

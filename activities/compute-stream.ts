@@ -1,0 +1,131 @@
+import type { Cue } from '../clients/cue/cue.ts';
+import { schemaFiles } from '../clients/cue/cue.ts';
+import type { Git } from '../clients/git.ts';
+import { matchGlob } from '../clients/glob.ts';
+import type { FilePattern, Repository, Rule, Tenant } from '../domain/bundle.ts';
+import type { Fingerprint } from '../domain/ledger.ts';
+import { InvalidInput, type Problem } from '../domain/problem.ts';
+import { declaredEnvironments, expandFile, isGlob, pathEnvironments, routeRule, rulesOf, type RefEvent, type RefVariables } from '../domain/routing.ts';
+import type { SinkDefinition } from '../sinks/sink.ts';
+import { collect, computeRule, parseOnce } from './compute-rule.ts';
+import type { StreamRequest, StreamState } from './desired-state.ts';
+
+export interface ComputeOptions {
+  readonly git: Git;
+  readonly cue: Cue;
+  readonly fingerprint: Fingerprint;
+  readonly definitions: Readonly<Record<string, SinkDefinition>>;
+}
+
+/** Reads a commit and validates every rule that takes part, in every environment. Throws InvalidInput with all that is wrong. */
+export async function computeStream(request: StreamRequest, options: ComputeOptions, signal: AbortSignal): Promise<StreamState> {
+  const tenant = tenantOf(request);
+  const repository = repositoryOf(request);
+  const snapshot = await options.git.open(repository, request.commit, signal);
+  const tree = (await snapshot.list(signal)).map((entry) => entry.path);
+  const problems: Problem[] = [];
+  const { parts, unrouted } = await routeRules(request, tenant, repository, tree, options.git, problems, signal);
+  const content = await snapshot.read([...new Set(parts.flatMap((part) => [...part.files.flatMap((file) => file.paths), ...part.schemaPaths]))], signal);
+
+  const parse = parseOnce(content);
+  const rules = await Promise.all(
+    parts.map(async (part) => {
+      const found: Problem[] = [];
+      const state = await collect(found, () => computeRule(request, part, parse, content, options, signal));
+      problems.push(...found.map((problem) => ({ rule: part.name, ...problem })));
+      return state;
+    }),
+  );
+  if (problems.length > 0) throw new InvalidInput(problems);
+  return { commit: request.commit, rules: rules.filter((rule) => rule !== undefined), unrouted };
+}
+
+/** One rule in one environment, before its files are read. */
+export interface Part {
+  readonly name: string;
+  readonly rule: Rule;
+  readonly environment: string;
+  readonly variables: RefVariables;
+  readonly declared: ReadonlySet<string>;
+  readonly files: readonly { readonly pattern: FilePattern; readonly paths: readonly string[]; readonly glob: boolean }[];
+  readonly schemaPaths: readonly string[];
+}
+
+async function routeRules(
+  request: StreamRequest,
+  tenant: Tenant,
+  repository: Repository,
+  tree: readonly string[],
+  git: Git,
+  problems: Problem[],
+  signal: AbortSignal,
+): Promise<{ parts: Part[]; unrouted: string[] }> {
+  const parts: Part[] = [];
+  const unrouted: string[] = [];
+  const rules = rulesOf(tenant, request.repository);
+  const refs = Object.values(rules).some(isNamedByRef) ? otherRefs(request.event, await git.heads(repository, signal)) : [];
+  const present = new Set(tree);
+  for (const [name, rule] of Object.entries(rules)) {
+    const route = routeRule(name, rule, request.event, matchGlob, refs);
+    if (route.kind === 'unrouted') unrouted.push(route.reason);
+    else if (route.kind === 'refused') problems.push({ rule: name, message: route.reason });
+    else {
+      const environments = route.kind === 'environment' ? [route.environment] : await collectAll(problems, name, () => pathEnvironments(rule, tree, matchGlob));
+      const declared = declaredEnvironments(rule, environments);
+      for (const environment of environments) {
+        const files = rule.from.files.map((pattern) => matchFiles(pattern, environment, tree, present, name, problems));
+        const schemaPaths = rule.schema === 'none' ? [] : schemaFiles(tree, rule.schema.file);
+        parts.push({ name, rule, environment, variables: route.variables, declared, files, schemaPaths });
+      }
+    }
+  }
+  return { parts, unrouted };
+}
+
+/** Whether an environment or a place takes its name from the ref, so that two refs could meet there. */
+function isNamedByRef(rule: Rule): boolean {
+  const templates = [...Object.values(rule.environments.branches), ...Object.values(rule.environments.tags), ...rule.to.map(({ place }) => place)];
+  return templates.some((template) => /\{(?:branch|tag)\}/.test(template));
+}
+
+function otherRefs(event: RefEvent, heads: ReadonlyMap<string, string>): string[] {
+  const prefix = event.kind === 'tag' ? 'refs/tags/' : 'refs/heads/';
+  return [...heads.keys()].flatMap((ref) => (ref.startsWith(prefix) ? [ref.slice(prefix.length)] : []));
+}
+
+function matchFiles(
+  pattern: FilePattern,
+  environment: string,
+  tree: readonly string[],
+  present: ReadonlySet<string>,
+  rule: string,
+  problems: Problem[],
+): Part['files'][number] {
+  const path = expandFile(pattern.pattern, environment);
+  const glob = !present.has(path) && isGlob(path);
+  const paths = glob ? tree.filter((file) => matchGlob(path, file)).toSorted() : [path].filter((file) => present.has(file));
+  if (paths.length === 0 && !pattern.optional) {
+    const message = `${glob ? 'no file matches' : 'the commit has no file'} ${path}; add it, or mark it as optional with a trailing "?" in the bundle`;
+    problems.push({ rule, message });
+  }
+  return { pattern, paths, glob };
+}
+
+async function collectAll(problems: Problem[], rule: string, act: () => string[]): Promise<string[]> {
+  const found: Problem[] = [];
+  const names = await collect(found, act);
+  problems.push(...found.map((problem) => ({ rule, ...problem })));
+  return names ?? [];
+}
+
+function tenantOf({ bundle, tenant }: StreamRequest): Tenant {
+  const found = bundle.tenants[tenant];
+  if (!found) throw new InvalidInput([{ message: `the bundle has no tenant ${tenant}` }]);
+  return found;
+}
+
+export function repositoryOf(request: Pick<StreamRequest, 'bundle' | 'tenant' | 'repository'>): Repository {
+  const found = request.bundle.tenants[request.tenant]?.repositories[request.repository];
+  if (!found) throw new InvalidInput([{ message: `tenant ${request.tenant} has no repository ${request.repository} in the bundle` }]);
+  return found;
+}

@@ -1,0 +1,78 @@
+import { LRUCache } from 'lru-cache';
+import type { Bundle, Rule } from '../domain/bundle.ts';
+import type { RefEvent } from '../domain/routing.ts';
+import { computeStream, type ComputeOptions } from './compute-stream.ts';
+import type { TargetState } from './render-targets.ts';
+
+/** What one commit asks of every target of one stream, validated. */
+export interface StreamState {
+  readonly commit: string;
+  readonly rules: readonly RuleState[];
+  /** Why rules of the repository take no part. */
+  readonly unrouted: readonly string[];
+}
+
+export interface RuleState {
+  readonly name: string;
+  readonly rule: Rule;
+  readonly environment: string;
+  readonly targets: readonly TargetState[];
+  /** Patterns of the paths that the desired state depends on. */
+  readonly inputs: readonly string[];
+}
+
+export interface StreamRequest {
+  readonly bundle: Bundle;
+  readonly tenant: string;
+  readonly repository: string;
+  readonly event: RefEvent;
+  readonly commit: string;
+}
+
+/** Computes desired states, and keeps the last ones: `prepare` validates, and the writes of the same run on the same worker use what it found. */
+export interface DesiredStates {
+  /** Reads and validates anew. Throws InvalidInput with every problem of every rule. */
+  compute(request: StreamRequest, signal: AbortSignal): Promise<StreamState>;
+  /** What `compute` gave for the same request, or computes it. */
+  recall(request: StreamRequest, signal: AbortSignal): Promise<StreamState>;
+}
+
+export interface DesiredStateOptions extends ComputeOptions {
+  /** Texts kept, in characters over all states. */
+  readonly maxKept?: number;
+}
+
+export function createDesiredStates(options: DesiredStateOptions): DesiredStates {
+  const kept = new LRUCache<string, StreamState>({ maxSize: options.maxKept ?? 64 * 1024 * 1024, sizeCalculation: sizeOf, ttl: 15 * 60_000 });
+
+  async function compute(request: StreamRequest, signal: AbortSignal): Promise<StreamState> {
+    const state = await computeStream(request, options, signal);
+    kept.set(keyOf(request), state);
+    return state;
+  }
+
+  return {
+    compute,
+    recall: async (request, signal) => kept.get(keyOf(request)) ?? compute(request, signal),
+  };
+}
+
+/** Tells bundles apart within the process: a reload makes a new object. */
+const versions = new WeakMap<Bundle, number>();
+let newest = 0;
+
+function versionOf(bundle: Bundle): number {
+  const known = versions.get(bundle);
+  if (known !== undefined) return known;
+  versions.set(bundle, ++newest);
+  return newest;
+}
+
+function keyOf(request: StreamRequest): string {
+  return JSON.stringify([versionOf(request.bundle), request.tenant, request.repository, request.event, request.commit]);
+}
+
+function sizeOf(state: StreamState): number {
+  const targets = state.rules.flatMap((rule) => rule.targets);
+  return 1 + targets.reduce((sum, target) => sum + target.entries.reduce((size, entry) => size + entry.key.length + 2 * entry.text.length, 100), 0);
+}

@@ -1,0 +1,18 @@
+import type { Activities } from './activity-types.ts';
+import { applyTarget } from './apply-target.ts';
+import type { ActivityDeps } from './deps.ts';
+import { prepare } from './prepare.ts';
+import { report } from './report.ts';
+import { requestSync } from './request-sync.ts';
+import { restoreTarget } from './restore-target.ts';
+
+/** The activities as a worker registers them. */
+export function createActivities(deps: ActivityDeps): Activities {
+  return {
+    prepare: (input) => prepare(deps, input),
+    applyTarget: (input) => applyTarget(deps, input),
+    restoreTarget: (input) => restoreTarget(deps, input),
+    requestSync: (input) => requestSync(deps, input),
+    report,
+  };
+}

@@ -1,0 +1,86 @@
+import type { Rule } from '../domain/bundle.ts';
+import { findCollisions, flatten } from '../domain/flatten.ts';
+import type { Fingerprint } from '../domain/ledger.ts';
+import { digestOf, type RenderedEntry } from '../domain/plan.ts';
+import { InvalidInput, type Problem } from '../domain/problem.ts';
+import { expandPlace, type PlaceVariables } from '../domain/routing.ts';
+import { formatPath, originAt, parsePath, type Node, type Value } from '../domain/value.ts';
+import { SinkError } from '../sinks/errors.ts';
+import type { Capabilities, Place, SinkDefinition } from '../sinks/sink.ts';
+import type { StreamRequest } from './desired-state.ts';
+
+/** The desired state of one target, in the sink's own keys and texts. */
+export interface TargetState {
+  /** Index of the destination in its rule. */
+  readonly destination: number;
+  readonly sink: string;
+  readonly kind: string;
+  readonly place: Place;
+  readonly capabilities: Capabilities;
+  readonly entries: readonly RenderedEntry[];
+  readonly digest: string;
+}
+
+export interface RenderInput {
+  readonly request: StreamRequest;
+  readonly rule: Rule;
+  readonly variables: PlaceVariables;
+  readonly document: Node;
+  /** The document's value, completed with the schema's defaults. */
+  readonly value: ReadonlyMap<string, Value>;
+  readonly definitions: Readonly<Record<string, SinkDefinition>>;
+  readonly fingerprint: Fingerprint;
+}
+
+/** Renders the document for each destination. Throws InvalidInput with every key, value or place that a sink cannot take. */
+export function renderTargets(input: RenderInput): TargetState[] {
+  const leaves = flatten(input.value, input.rule.from.lists);
+  const problems: Problem[] = [];
+  const targets = input.rule.to.map((_, destination): TargetState | undefined => {
+    const found: Problem[] = [];
+    const state = renderTarget(input, destination, leaves, found);
+    problems.push(...found);
+    return state;
+  });
+  if (problems.length > 0) throw new InvalidInput(problems);
+  return targets.filter((target) => target !== undefined);
+}
+
+function renderTarget(input: RenderInput, index: number, leaves: ReturnType<typeof flatten>, problems: Problem[]): TargetState | undefined {
+  const { request, rule, document, definitions, fingerprint } = input;
+  const destination = rule.to[index];
+  const connection = destination && request.bundle.tenants[request.tenant]?.sinks[destination.sink];
+  const definition = connection && definitions[connection.kind];
+  const capabilities = destination && definition?.layouts[destination.layout];
+  if (!destination || !definition || !capabilities) throw new TypeError(`destination ${index} passed the bundle's check and cannot be resolved`);
+
+  const fields = destination.fields as { readonly layout: string };
+  const name = expandPlace(destination, input.variables);
+  const where = `${destination.sink} ${name}`;
+  const problem = definition.placeProblem(name, fields);
+  if (problem) problems.push({ message: `${where}: ${problem}` });
+
+  const entries: RenderedEntry[] = [];
+  for (const leaf of leaves) {
+    try {
+      entries.push(definition.render(leaf, fields));
+    } catch (error) {
+      if (!(error instanceof SinkError)) throw error;
+      problems.push({ message: `${where}: ${error.message}`, key: formatPath(leaf.path), origin: originAt(document, leaf.path) });
+    }
+  }
+  for (const { key, message } of findCollisions(entries)) {
+    problems.push({ message: `${where}: ${message}`, ...(key !== undefined && { key, origin: originAt(document, parsePath(key)) }) });
+  }
+  const limit = definition.limitProblem(entries, fields);
+  if (limit) problems.push({ message: `${where}: ${limit}` });
+  return {
+    destination: index,
+    sink: destination.sink,
+    kind: definition.kind,
+    place: { name, layout: destination.layout, fields },
+    capabilities,
+    entries,
+    digest: digestOf(entries, fingerprint),
+  };
+}
