@@ -34,6 +34,9 @@ export interface PreparedRule {
 export interface PreparedTarget extends TargetName {
   /** Index of the destination in the rule. */
   readonly destination: number;
+  /** With the place's name, all that an undo needs to find it again, also when the bundle changed. */
+  readonly layout: string;
+  readonly fields: unknown;
   /** Digest of the desired state; the write recomputes the state and must find the same. */
   readonly digest: string;
   /** `unchecked`: the sink could not be read now; the write will try. */

@@ -57,6 +57,12 @@ async function write(work: Work): Promise<Applied> {
     const live = await sink.read(target.place, context);
     const newer = await newerThan(work, live);
     if (newer !== null) return { status: 'Superseded', message: newer };
+    if (live.ledger?.state === 'intent' && live.ledger.write === input.write) {
+      // An earlier attempt of this very write died half-way. Its undo record is the only one that knows what was there before: use it, then begin again.
+      own.aboutToWrite();
+      await sink.restore(target.place, live.ledger.generation, context);
+      continue;
+    }
     const plan = await assess(work, live);
     if (plan.kind === 'held') throw ApplicationFailure.nonRetryable(plan.holds.map((hold) => hold.message).join('; '), FAILURE.held);
     if (plan.kind === 'unchanged') return proven(work, live, written);

@@ -35,7 +35,9 @@ async function prepareStream(deps: ActivityDeps, input: PrepareInput, signal: Ab
     if (state.rules.length === 0) return { kind: 'nothing', commit, why: state.unrouted.join('; ') || 'no rule takes this ref' };
     return await compare(deps, input, state, signal);
   } catch (error) {
-    await pausing.catch(() => undefined);
+    // A paused tenant parks also while Git does not answer.
+    const pause = await pausing;
+    if (pause) return { kind: 'parked', why: parkedMessage(pause) };
     if (error instanceof InvalidInput)
       return { kind: 'rejected', ...(commit !== undefined && { commit }), problems: bounded(error.problems.map(formatProblem)) };
     if (error instanceof GitError && error.reason === 'not-found') return { kind: 'nothing', why: error.message };
@@ -55,7 +57,18 @@ async function compare(deps: ActivityDeps, input: PrepareInput, state: StreamSta
           limit(async (): Promise<PreparedTarget> => {
             const change = await changeOf(deps, input, state, rule, target, signal, problems, holds);
             const { destination, sink, kind, place, digest } = target;
-            return { rule: rule.name, environment: rule.environment, destination, sink, kind, place: place.name, digest, change };
+            return {
+              rule: rule.name,
+              environment: rule.environment,
+              destination,
+              sink,
+              kind,
+              place: place.name,
+              layout: place.layout,
+              fields: place.fields,
+              digest,
+              change,
+            };
           }),
         ),
       );

@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { SinkError } from '../sinks/errors.ts';
+import type { Place } from '../sinks/sink.ts';
 import type { Restored, RestoreTargetInput } from './activity-types.ts';
 import { recallTarget, UNKNOWN_PRIOR } from './apply-target.ts';
 import { attempt } from './attempt.ts';
@@ -9,35 +10,51 @@ import { undoWrite } from './undo-write.ts';
 
 /** Puts one target back to exactly what the run's write replaced, and proves it by a fresh read where the write's own read is known (I6). */
 export async function restoreTarget(deps: ActivityDeps, input: RestoreTargetInput): Promise<Restored> {
-  const { tenant, repository, stream, target: name, commit, writes, prior } = input;
-  return attempt(`${tenant}/${name.rule}: ${name.sink} ${name.place}`, async (own) => {
+  const { tenant, target } = input;
+  return attempt(`${tenant}/${target.rule}: ${target.sink} ${target.place}`, async (own) => {
     own.aboutToWrite();
-    const { rule, target } = await recallTarget(deps, input, own.signal);
-    const sink = await deps.sinks.get(deps.bundle(), tenant, name.sink);
-    const keys = target.entries.map((entry) => entry.key);
     try {
-      const undone = await undoWrite(sink, {
-        place: target.place,
-        keys,
-        writes,
-        owner: { tenant, rule: rule.name, environment: rule.environment },
-        stream: `${repository}/${stream}`,
-        commit,
-        at: deps.now(),
-        signal: own.signal,
-        fingerprint: deps.fingerprint,
-      });
-      if (undone === 'fenced') return { status: 'Skipped', message: 'nothing of it was written' };
-      if (prior === undefined || prior === UNKNOWN_PRIOR) return { status: 'Restored', message: 'put back from the undo record' };
-      const live = await sink.read(target.place, { signal: own.signal, keys, fingerprint: deps.fingerprint });
-      if (liveDigest(live, deps.fingerprint) === prior) return { status: 'Restored', message: 'back to its prior values, read back' };
-      throw new SinkError('conflict', 'it was put back and then changed by somebody else; compare it with Git and with the ledger beside it');
+      return await restore(deps, input, own.signal);
     } catch (error) {
-      if (error instanceof SinkError && error.reason === 'unauthorized') deps.sinks.drop(tenant, name.sink);
+      if (error instanceof SinkError && error.reason === 'unauthorized') deps.sinks.drop(tenant, target.sink);
       // Undoing again cannot undo what somebody else wrote since; a person has to look.
-      if (error instanceof SinkError && error.reason === 'conflict')
-        throw ApplicationFailure.nonRetryable(`${name.sink} ${name.place}: ${error.message}`, 'sink conflict');
+      if (error instanceof SinkError && error.reason === 'conflict') {
+        throw ApplicationFailure.nonRetryable(`${target.sink} ${target.place}: ${error.message}`, 'sink conflict');
+      }
       throw error;
     }
   });
+}
+
+async function restore(deps: ActivityDeps, input: RestoreTargetInput, signal: AbortSignal): Promise<Restored> {
+  const { tenant, repository, stream, target, commit, writes, prior } = input;
+  const place: Place = { name: target.place, layout: target.layout, fields: target.fields };
+  const desiredKeys = await keysOf(deps, input, signal);
+  const context = { signal, keys: desiredKeys ?? [], fingerprint: deps.fingerprint };
+  const sink = await deps.sinks.get(deps.bundle(), tenant, target.sink);
+  const undone = await undoWrite(sink, {
+    ...context,
+    place,
+    writes,
+    owner: { tenant, rule: target.rule, environment: target.environment },
+    stream: `${repository}/${stream}`,
+    commit,
+    at: deps.now(),
+  });
+  if (undone === 'fenced') return { status: 'Skipped', message: 'nothing of it was written' };
+  if (desiredKeys === null || prior === undefined || prior === UNKNOWN_PRIOR) return { status: 'Restored', message: 'put back from the undo record' };
+  const live = await sink.read(place, context);
+  if (liveDigest(live, deps.fingerprint) === prior) return { status: 'Restored', message: 'back to its prior values, read back' };
+  throw new SinkError('conflict', 'it was put back and then changed by somebody else; compare it with Git and with the ledger beside it');
+}
+
+/** The keys that the write knew of, for the proof; null if they cannot be told any more (another bundle, a commit that is gone). The undo needs none. */
+async function keysOf(deps: ActivityDeps, input: RestoreTargetInput, signal: AbortSignal): Promise<readonly string[] | null> {
+  try {
+    const { target } = await recallTarget(deps, input, signal);
+    return target.entries.map((entry) => entry.key);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return null;
+  }
 }

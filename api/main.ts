@@ -7,7 +7,7 @@ import { connectTemporal, registerSearchAttributes } from '../clients/temporal.t
 import { apiEnvironmentSchema, parseEnvironment, type ApiEnvironment } from '../schemas/environment.ts';
 import { sinkDefinitions } from '../sinks/registry.ts';
 import { createApp } from './app.ts';
-import { createBundleHolder } from './bundle-holder.ts';
+import { createBundleHolder } from '../clients/bundle-holder.ts';
 import { startHttpServer } from './http-server.ts';
 import { createApiMetrics } from './metrics.ts';
 import { serveMetrics } from './metrics-server.ts';

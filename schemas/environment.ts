@@ -41,3 +41,11 @@ export function parseEnvironment<T>(schema: z.ZodType<T>, env: Readonly<Record<s
 function decodedLength(base64: string): number {
   return (base64.length / 4) * 3 - (base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0);
 }
+
+export const workerEnvironmentSchema = z.object({
+  ...shared,
+  VARTRACK_METRICS_HOST: z.string().default('127.0.0.1'),
+  VARTRACK_METRICS_PORT: port.default(9465),
+  /** Directory of the Git mirrors; `~/.cache/vartrack/git` unless given. */
+  VARTRACK_CACHE_DIR: z.string().optional(),
+});

@@ -138,7 +138,8 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
 
   async function undo(debt: Debt): Promise<readonly TargetOutcome[]> {
     const { target, request, commit, writes, prior } = debt;
-    const { digest: _digest, change: _change, destination: _destination, ...name } = target;
+    const { rule, environment, sink, kind, place } = target;
+    const name = { rule, environment, sink, kind, place };
     try {
       const undone = await undoTarget({ ...names(), request, commit, target, writes, ...(prior !== undefined && { prior }) });
       debts.settle(target);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createBundleHolder } from '../../api/bundle-holder.ts';
+import { createBundleHolder } from '../../clients/bundle-holder.ts';
 import type { Bundle } from '../../domain/bundle.ts';
 import { bundleOf } from './api-under-test.ts';
 

@@ -1,0 +1,88 @@
+import { NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
+import type { ActivityDeps } from '../activities/deps.ts';
+import { createDesiredStates } from '../activities/desired-state.ts';
+import { createPauseReader } from '../activities/pause.ts';
+import { createSinkPool } from '../activities/sink-pool.ts';
+import { createCue } from '../clients/cue/cue.ts';
+import { createFingerprint } from '../clients/fingerprint.ts';
+import { createGit } from '../clients/git.ts';
+import { createDataConverter, type Temporal } from '../clients/temporal.ts';
+import type { Bundle } from '../domain/bundle.ts';
+import type { ResolveCredential, SinkDefinition } from '../sinks/sink.ts';
+import { TASK_QUEUE } from '../workflows/messages.ts';
+import { bundleWorkflows } from './bundle.ts';
+
+export interface WorkerOptions {
+  readonly temporal: Temporal;
+  readonly native: NativeConnection;
+  readonly bundle: () => Bundle;
+  readonly definitions: Readonly<Record<string, SinkDefinition>>;
+  readonly resolveCredential: ResolveCredential;
+  /** Directory of the Git mirrors; several workers of a machine may share it. */
+  readonly cacheDirectory: string;
+  readonly codecKey?: string;
+  readonly taskQueue?: string;
+  /** Made once and shared where a process runs several workers. */
+  readonly workflowBundle?: WorkflowBundle;
+  readonly maxCachedWorkflows?: number;
+  readonly log?: (message: string) => void;
+}
+
+export interface RunningWorker {
+  /** Settles when the worker has stopped; rejects if it stopped by itself. */
+  readonly running: Promise<void>;
+  /** Takes no more work, lets what is under way finish, and closes every connection of its own. */
+  stop(): Promise<void>;
+}
+
+/** Wires the activities and starts a worker on connections that the caller owns. */
+export async function createWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { temporal, definitions, resolveCredential: resolve } = options;
+  const { settings } = options.bundle();
+  const taskQueue = options.taskQueue ?? TASK_QUEUE;
+  const fingerprint = createFingerprint(settings.fingerprintKey && (await resolve(settings.fingerprintKey)));
+  const git = createGit({
+    cacheDirectory: options.cacheDirectory,
+    resolve,
+    allowFileRepositories: settings.allowFileRepositories,
+    ...(options.log && { log: options.log }),
+  });
+  const cue = createCue();
+  const sinks = createSinkPool(definitions, resolve);
+  const desired = createDesiredStates({ git, cue, fingerprint, definitions });
+  const deps: ActivityDeps = {
+    bundle: options.bundle,
+    git,
+    sinks,
+    desired,
+    fingerprint,
+    pauseOf: createPauseReader(temporal.client),
+    client: temporal.client,
+    taskQueue,
+    now: () => new Date(),
+  };
+  const [workflowBundle] = await Promise.all([options.workflowBundle ?? bundleWorkflows(options.codecKey === undefined ? 'plain' : 'encrypted'), cue.warm()]);
+  const worker = await Worker.create({
+    connection: options.native,
+    namespace: temporal.namespace,
+    taskQueue,
+    workflowBundle,
+    activities: { ...createActivities(deps) },
+    dataConverter: createDataConverter(options.codecKey),
+    shutdownGraceTime: '10s',
+    shutdownForceTime: '30s',
+    // A cancellation reaches an activity with its heartbeats; a newer push waits for no more than this.
+    maxHeartbeatThrottleInterval: '1s',
+    ...(options.maxCachedWorkflows !== undefined && { maxCachedWorkflows: options.maxCachedWorkflows }),
+  });
+  const running = worker.run();
+  return {
+    running,
+    async stop() {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await running.catch(() => undefined);
+      await Promise.all([sinks.close(), git.close(), cue.close()]);
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { mkdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection } from '@temporalio/worker';
+import { createBundleHolder } from '../clients/bundle-holder.ts';
+import { loadBundle } from '../clients/bundle.ts';
+import { createCredentialResolver } from '../clients/credentials.ts';
+import { createLogger, type Logger } from '../clients/logger.ts';
+import { startDriftWatches } from '../clients/start-drift-watch.ts';
+import { connectTemporal, registerSearchAttributes } from '../clients/temporal.ts';
+import { parseEnvironment, workerEnvironmentSchema } from '../schemas/environment.ts';
+import { sinkDefinitions } from '../sinks/registry.ts';
+import { createWorker } from './create-worker.ts';
+import { installRuntime } from './runtime.ts';
+
+/** A worker as a process: everything from the environment, until `stop`. */
+export async function startWorker(env: Readonly<Record<string, string | undefined>>, log?: Logger) {
+  const settings = parseEnvironment(workerEnvironmentSchema, env);
+  const logger = log ?? createLogger({ name: 'worker', level: settings.LOG_LEVEL });
+  installRuntime({ logger, metricsAddress: `${settings.VARTRACK_METRICS_HOST}:${settings.VARTRACK_METRICS_PORT}` });
+  const holder = await createBundleHolder(
+    async () => loadBundle(settings.VARTRACK_BUNDLE, sinkDefinitions),
+    (outcome, err) => (outcome === 'refused' ? logger.error({ err }, 'the new bundle is refused; the one before goes on') : logger.info('bundle reloaded')),
+  );
+  const cacheDirectory = settings.VARTRACK_CACHE_DIR ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'vartrack', 'git');
+  await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
+
+  const temporal = await connectTemporal(settings.VARTRACK_CODEC_KEY);
+  await registerSearchAttributes(temporal.connection, temporal.namespace);
+  const native = await NativeConnection.connect(loadClientConnectConfig().connectionOptions);
+  const worker = await createWorker({
+    temporal,
+    native,
+    bundle: holder.current,
+    definitions: sinkDefinitions,
+    resolveCredential: createCredentialResolver({ env, baseDirectory: dirname(settings.VARTRACK_BUNDLE) }),
+    cacheDirectory,
+    log: (message) => logger.info(message),
+    ...(settings.VARTRACK_CODEC_KEY !== undefined && { codecKey: settings.VARTRACK_CODEC_KEY }),
+  });
+  await startDriftWatches(temporal.client, Object.keys(holder.current().tenants));
+  logger.info({ tenants: Object.keys(holder.current().tenants).length, namespace: temporal.namespace }, 'worker is polling');
+  return {
+    running: worker.running,
+    reload: () => holder.reload(),
+    async stop() {
+      await worker.stop();
+      await native.close();
+      await temporal.close();
+    },
+  };
+}
+
+/** Runs until SIGTERM or SIGINT; SIGHUP reloads the bundle. */
+export async function runWorker(): Promise<void> {
+  const worker = await startWorker(process.env);
+  process.on('SIGHUP', () => void worker.reload());
+  await new Promise<void>((resolve, reject) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+    worker.running.then(resolve, reject);
+  });
+  await worker.stop();
+}
+
+if (import.meta.main) await runWorker();
