@@ -74,7 +74,11 @@ async function openConnection(options: SshShellOptions, name: string, onLost: ()
   const client = new Client();
   const { promise, resolve, reject } = Promise.withResolvers<Client>();
   let strangeKey: string | undefined;
-  client.on('ready', () => resolve(client));
+  client.on('ready', () => {
+    // Each call is a few small packets that wait for one another.
+    client.setNoDelay(true);
+    resolve(client);
+  });
   client.on('error', (error) => reject(explain(error, strangeKey, options)));
   client.on('close', () => {
     onLost();
