@@ -63,55 +63,59 @@ export function ownershipCases(scenarios: Scenarios): void {
     expect(await it.sync({ a: 1 }, { policy: { maxDeletes, deletesAllowed: true } })).toEqual({ generation: 2, writes: 3 });
   });
 
-  test.runIf(shared)('keys of others in the place are neither seen, changed nor deleted, whatever we do (I4)', async () => {
-    const it = await scenarios.begin();
-    await it.stranger({ theirs: 'x', 'also.theirs': 'y' });
-    const { content } = await it.look();
-    expect((await it.read({ host: '' })).entries.size).toBe(0);
-    await it.sync({ host: 'db1', port: 1 });
-    await it.sync({ host: 'db2' });
-    await it.restore(2);
-    await it.sync({ name: 'n' });
-    await it.restore(4);
-    await it.restore(1).catch(() => undefined);
-    const plain = await scenarios.begin();
-    await plain.stranger({ theirs: 'x', 'also.theirs': 'y', host: 'db1', port: 1 });
-    expect((await it.look()).content).toEqual((await plain.look()).content);
-    expect(content).not.toBeNull();
-  });
+  if (shared)
+    test('keys of others in the place are neither seen, changed nor deleted, whatever we do (I4)', async () => {
+      const it = await scenarios.begin();
+      await it.stranger({ theirs: 'x', 'also.theirs': 'y' });
+      const { content } = await it.look();
+      expect((await it.read({ host: '' })).entries.size).toBe(0);
+      await it.sync({ host: 'db1', port: 1 });
+      await it.sync({ host: 'db2' });
+      await it.restore(2);
+      await it.sync({ name: 'n' });
+      await it.restore(4);
+      await it.restore(1).catch(() => undefined);
+      const plain = await scenarios.begin();
+      await plain.stranger({ theirs: 'x', 'also.theirs': 'y', host: 'db1', port: 1 });
+      expect((await it.look()).content).toEqual((await plain.look()).content);
+      expect(content).not.toBeNull();
+    });
 
-  test.runIf(shared)('a key of somebody else is not deleted even when it was ours to want before', async () => {
-    const it = await scenarios.begin();
-    await it.stranger({ shared: 'theirs' });
-    expect(reasons(await it.plan({ host: 'db1', shared: 'ours' }))).toEqual(['not-owned']);
-    await it.sync({ host: 'db1' });
-    await it.sync({ host: 'db2' });
-    const [key] = keysOf(it, { shared: '' });
-    expect((await it.read({ shared: '' })).entries.get(key ?? '')).toBe(it.render({ shared: 'theirs' })[0]?.text);
-  });
+  if (shared)
+    test('a key of somebody else is not deleted even when it was ours to want before', async () => {
+      const it = await scenarios.begin();
+      await it.stranger({ shared: 'theirs' });
+      expect(reasons(await it.plan({ host: 'db1', shared: 'ours' }))).toEqual(['not-owned']);
+      await it.sync({ host: 'db1' });
+      await it.sync({ host: 'db2' });
+      const [key] = keysOf(it, { shared: '' });
+      expect((await it.read({ shared: '' })).entries.get(key ?? '')).toBe(it.render({ shared: 'theirs' })[0]?.text);
+    });
 
-  test.runIf(!shared)('a place with other content is refused as a whole, and a place of ours loses what strangers added', async () => {
-    const it = await scenarios.begin();
-    await it.stranger({ host: 'same', theirs: 'x' });
-    expect(reasons(await it.plan({ host: 'same' }))).toEqual(['not-owned']);
-    await it.stranger({});
-    await it.sync({ host: 'db1' });
-    await it.stranger({ host: 'db1', added: 'by hand' });
-    expect(await it.sync({ host: 'db1' })).toEqual({ generation: 2, writes: 1 });
-  });
+  if (!shared)
+    test('a place with other content is refused as a whole, and a place of ours loses what strangers added', async () => {
+      const it = await scenarios.begin();
+      await it.stranger({ host: 'same', theirs: 'x' });
+      expect(reasons(await it.plan({ host: 'same' }))).toEqual(['not-owned']);
+      await it.stranger({});
+      await it.sync({ host: 'db1' });
+      await it.stranger({ host: 'db1', added: 'by hand' });
+      expect(await it.sync({ host: 'db1' })).toEqual({ generation: 2, writes: 1 });
+    });
 
-  test.runIf(!shared)('a place that cannot be parsed is neither absent nor ours', async () => {
-    const it = await scenarios.begin();
-    const spoil = scenarios.bench().spoil;
-    if (!spoil) throw new Error('the bench of a place that is owned as a whole has to be able to spoil it');
-    await spoil(it.place);
-    const live = await it.read({ host: '' });
-    expect({ exists: live.exists, size: live.entries.size, corrupt: typeof live.corrupt }).toEqual({ exists: true, size: 0, corrupt: 'string' });
-    expect(reasons(await untouched(it, () => it.plan({ host: 'db1' })))).toEqual(['not-owned']);
-    await it.sync({ host: 'db1' }, { policy: { onExisting: 'overwrite' } });
-    await spoil(it.place);
-    expect(await it.sync({ host: 'db1' })).toMatchObject({ generation: 2 });
-  });
+  if (!shared)
+    test('a place that cannot be parsed is neither absent nor ours', async () => {
+      const it = await scenarios.begin();
+      const spoil = scenarios.bench().spoil;
+      if (!spoil) throw new Error('the bench of a place that is owned as a whole has to be able to spoil it');
+      await spoil(it.place);
+      const live = await it.read({ host: '' });
+      expect({ exists: live.exists, size: live.entries.size, corrupt: typeof live.corrupt }).toEqual({ exists: true, size: 0, corrupt: 'string' });
+      expect(reasons(await untouched(it, () => it.plan({ host: 'db1' })))).toEqual(['not-owned']);
+      await it.sync({ host: 'db1' }, { policy: { onExisting: 'overwrite' } });
+      await spoil(it.place);
+      expect(await it.sync({ host: 'db1' })).toMatchObject({ generation: 2 });
+    });
 }
 
 function keysOf(it: Scenario, values: Readonly<Record<string, string>>): readonly string[] {

@@ -63,13 +63,14 @@ export function raceCases(scenarios: Scenarios): void {
     await untouched(it, () => failure(it.apply(plan), 'conflict'));
   });
 
-  test.runIf(shared)('a stranger who changes another key of the place is no conflict', async () => {
-    const it = await scenarios.begin();
-    await it.sync({ host: 'db1' });
-    const plan = await it.planWrite({ host: 'db2' });
-    await it.stranger({ host: 'db1', theirs: 'x' });
-    expect(await it.apply(plan)).toEqual({ generation: 2, writes: 1 });
-  });
+  if (shared)
+    test('a stranger who changes another key of the place is no conflict', async () => {
+      const it = await scenarios.begin();
+      await it.sync({ host: 'db1' });
+      const plan = await it.planWrite({ host: 'db2' });
+      await it.stranger({ host: 'db1', theirs: 'x' });
+      expect(await it.apply(plan)).toEqual({ generation: 2, writes: 1 });
+    });
 
   test.each([
     ['an absent place', {}],

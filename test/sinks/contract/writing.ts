@@ -123,12 +123,13 @@ export function writingCases(scenarios: Scenarios): void {
     );
   });
 
-  test.runIf(capabilities.values === 'readable')('a value that changed its type only is written exactly if the place can tell', async () => {
-    const it = await scenarios.begin();
-    await it.sync({ port: '5' });
-    const [text] = it.render({ port: '5' });
-    const [number] = it.render({ port: 5 });
-    const plan = await it.planWrite({ port: 5 }, { commit: 'b'.repeat(40) });
-    expect(plan.puts.length).toBe(text?.text === number?.text ? 0 : 1);
-  });
+  if (capabilities.values === 'readable')
+    test('a value that changed its type only is written exactly if the place can tell', async () => {
+      const it = await scenarios.begin();
+      await it.sync({ port: '5' });
+      const [text] = it.render({ port: '5' });
+      const [number] = it.render({ port: 5 });
+      const plan = await it.planWrite({ port: 5 }, { commit: 'b'.repeat(40) });
+      expect(plan.puts.length).toBe(text?.text === number?.text ? 0 : 1);
+    });
 }

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import type { Redis, RedisOptions as ClientOptions } from 'ioredis';
+import { SinkError } from '../errors.ts';
+import { redisError, TIMED_OUT } from './redis-error.ts';
+
+export type Argument = string | Buffer;
+export type Command = readonly [name: string, ...args: Argument[]];
+
+export interface Connection {
+  /**
+   * Runs the commands in one MULTI and one round trip. A reply is a buffer, a number, null, an array of these, or an Error of that command alone.
+   * Throws SinkError; `label` begins its message.
+   */
+  transaction(label: string, commands: readonly Command[], signal: AbortSignal): Promise<readonly unknown[]>;
+  /** Runs a script by its digest, and sends its text where the server does not know it. Throws SinkError. */
+  script(label: string, text: string, keys: readonly string[], args: readonly Argument[], signal: AbortSignal): Promise<readonly unknown[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * One client that dials when it is first needed and again when a call finds it lost. It never repeats a command: whether a write whose answer was
+ * lost is to be tried again is for the run to say, and the script then finds its own mark in the ledger.
+ */
+export function createConnection(clientOptions: () => Promise<ClientOptions>): Connection {
+  let current: Promise<Redis> | undefined;
+  let latest: Redis | undefined;
+  let closed = false;
+
+  async function dial(): Promise<Redis> {
+    const { db = 0, ...options } = await clientOptions();
+    const { Redis } = await import('ioredis');
+    const settings = {
+      ...options,
+      // Without RESP3's HELLO, a refused password is one plain error of AUTH.
+      protocol: 2,
+      replyMapping: 'legacy',
+      lazyConnect: true,
+      retryStrategy: null,
+      enableOfflineQueue: false,
+      enableReadyCheck: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      disableClientInfo: true,
+    } satisfies ClientOptions;
+    const client = new Redis(settings);
+    latest = client;
+    let fault: Error | undefined;
+    client.on('error', (error: Error) => (fault ??= error));
+    // The client's own limit ends with the TCP connection; a server that then says nothing to AUTH is as gone as one that never answered.
+    const limit = setTimeout(() => {
+      fault ??= new Error(TIMED_OUT);
+      client.disconnect();
+    }, options.connectTimeout);
+    try {
+      await client.connect();
+      // Left to ioredis, a SELECT that fails is only an event, and what follows is written to database 0.
+      if (db !== 0) await client.select(db);
+      return client;
+    } catch (error) {
+      client.disconnect();
+      // What connect() rejects with says only that it closed.
+      throw fault ?? error;
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+
+  function connected(): Promise<Redis> {
+    if (current) return current;
+    const dialled = dial();
+    const forget = (): void => {
+      if (current === dialled) current = undefined;
+    };
+    current = dialled;
+    dialled.then((client) => (client.status === 'ready' ? client.once('end', forget) : forget()), forget);
+    return dialled;
+  }
+
+  async function run<Reply>(label: string, work: (client: Redis) => Promise<Reply>, signal: AbortSignal): Promise<Reply> {
+    if (closed) throw new SinkError('unavailable', `${label}: the connection was closed`);
+    if (signal.aborted) throw cancelled(label);
+    const attempt = connected();
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    const onAbort = (): void => reject(cancelled(label));
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await Promise.race([attempt.then(work), aborted]);
+    } catch (error) {
+      if (error instanceof SinkError) throw error;
+      // A server that does not answer may be gone without a word; the next call finds out with a new connection.
+      if (error instanceof Error && error.message === TIMED_OUT) latest?.disconnect();
+      throw redisError(label, error);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  return {
+    transaction: (label, commands, signal) =>
+      run(
+        label,
+        async (client) => {
+          // Sent in one tick, so that no other call of this connection gets in between.
+          const sent = [['MULTI'] as const, ...commands, ['EXEC'] as const].map(([command, ...args]) => client.callBuffer(command, args));
+          const outcomes = await Promise.allSettled(sent);
+          // A command that is refused while it is queued says why; EXEC then only says that it was aborted.
+          const refused = outcomes.find((outcome) => outcome.status === 'rejected');
+          if (refused) throw refused.reason;
+          const replies = await sent.at(-1);
+          if (!Array.isArray(replies)) throw new Error('EXEC gave no replies');
+          return replies;
+        },
+        signal,
+      ),
+
+    script: (label, text, keys, args, signal) =>
+      run(
+        label,
+        async (client) => {
+          const rest = [String(keys.length), ...keys, ...args];
+          const sha = createHash('sha1').update(text).digest('hex');
+          const reply = await client.callBuffer('EVALSHA', [sha, ...rest]).catch((error: unknown) => {
+            if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return client.callBuffer('EVAL', [text, ...rest]);
+            throw error;
+          });
+          if (!Array.isArray(reply)) throw new Error('the script gave no reply');
+          return reply;
+        },
+        signal,
+      ),
+
+    close: async () => {
+      closed = true;
+      latest?.disconnect();
+      await current?.catch(() => undefined);
+    },
+  };
+}
+
+function cancelled(label: string): SinkError {
+  return new SinkError('unavailable', `${label}: the call was cancelled, or ran out of time`);
+}
