@@ -17,7 +17,7 @@ function isAllowed(file: string, { target, typeOnly }: Import): boolean {
   const rule = layerRules[layer];
   if (rule === undefined) return true;
   if (layer === 'sinks') return isAllowedInSink(file, target);
-  if (layer === 'clients' && singleHomes[target] !== undefined) return singleHomes[target].includes(file);
+  if (layer === 'clients' && singleHomes[target] !== undefined) return typeOnly || singleHomes[target].includes(file);
   return matches(rule.allowed, target) || (typeOnly && matches(rule.types ?? [], target));
 }
 
