@@ -48,7 +48,7 @@ export function readHeredoc(source: SourceText, start: number, path: Path): HclT
     const end = newline === -1 ? source.text.length : newline;
     const line = source.text.slice(at, end).replace(/\r$/, '');
     if (line.trim() === marker) return { text: (flush ? withoutIndent(lines) : lines).map((each) => `${each}\n`).join(''), end };
-    if (newline === -1) throw source.refuse(start, `the heredoc is not closed by a line ${marker}`, path);
+    if (newline === -1) throw source.refuse(start, 'the heredoc is not closed by a line with its name', path);
     lines.push(literalLine(source, at, line, path));
     at = newline + 1;
   }

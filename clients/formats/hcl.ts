@@ -4,8 +4,8 @@ import { readHeredoc, readQuoted, type HclText } from './hcl-text.ts';
 import { addEntry, mapDraft, type MapDraft } from './map-draft.ts';
 import { exactInteger, type SourceText } from './source-text.ts';
 
-const BLANKS = /(?:[ \t\r]|\/\*[\s\S]*?\*\/)*/y;
-const BLANKS_AND_LINES = /(?:\s|(?:#|\/\/)[^\n]*|\/\*[\s\S]*?\*\/)*/y;
+const BLANKS = /(?:[ \t\r]+|\/\*[\s\S]*?\*\/)*/y;
+const BLANKS_AND_LINES = /(?:\s+|(?:#|\/\/)[^\n]*|\/\*[\s\S]*?\*\/)*/y;
 const COMMENT_TO_END = /(?:#|\/\/)[^\n]*/y;
 const IDENTIFIER = /[\p{L}_][\p{L}\p{N}_-]*/uy;
 const NUMBER = /-?\d+(\.\d+)?([eE][+-]?\d+)?(?![\w.])/y;
@@ -61,7 +61,7 @@ class HclReader {
     const names = [type];
     while (!this.#takeChar('{')) {
       const label = this.#source.text[this.#at] === '"' ? this.#text(readQuoted, [...path, type]) : this.#take(IDENTIFIER);
-      if (label === undefined) throw this.#refuse(`expected = or a block behind ${names.at(-1)}`, path);
+      if (label === undefined) throw this.#refuse('expected = or a block behind the name', path);
       names.push(label);
       this.#skip(BLANKS);
     }

@@ -24,26 +24,23 @@ export function parseIni(source: SourceText): Node {
       opened.set(trimmed, source.originAt(start).line);
       section = descend(root, path, source.originAt(start));
     } else {
-      const [, key = '', blanks = '', text = ''] = /^([^=]*?)\s*=(\s*)(.*)$/.exec(trimmed) ?? [];
+      // By hand and not by one pattern, which takes quadratic time on a line of blanks.
+      const equals = trimmed.indexOf('=');
+      const key = trimmed.slice(0, Math.max(equals, 0)).trimEnd();
+      const text = trimmed.slice(equals + 1).trimStart();
       if (key === '') throw source.refuse(start, 'not a section or key; write key = value, or ; in front of a comment', path);
       if (key.includes(':')) throw source.refuse(start, 'a : in front of the = parts key and value for some readers and not for others', path);
-      const at = start + trimmed.length - text.length;
+      const at = text === '' ? start : start + trimmed.length - text.length;
       const keyPath = [...path, key];
-      addEntry(
-        section,
-        key,
-        { kind: 'scalar', value: valueOf(source, at, text, keyPath), origin: source.originAt(blanks === '' && text === '' ? start : at) },
-        keyPath,
-        source.originAt(start),
-      );
+      addEntry(section, key, { kind: 'scalar', value: valueOf(source, at, text, keyPath), origin: source.originAt(at) }, keyPath, source.originAt(start));
     }
   }
   return root;
 }
 
 function sectionPath(source: SourceText, start: number, line: string): Path {
-  const name = /^\[\s*([^[\]"']*?)\s*\]$/.exec(line)?.[1];
-  const path = parsePath(name ?? '');
+  const name = line.slice(1, -1).trim();
+  const path = line.endsWith(']') && !/[[\]"']/.test(name) ? parsePath(name) : [''];
   if (path.includes('')) throw source.refuse(start, 'not the head of a section; write [name] or [name.inner], alone in its line and without quotes');
   return path;
 }

@@ -55,9 +55,8 @@ function parse(parser: (source: SourceText) => Node, source: SourceText): Node {
     return parser(source);
   } catch (error) {
     if (error instanceof InvalidInput) throw error;
-    // The one way in which a parser may fail on a text that it did not judge: the text outgrew the stack.
-    if (error instanceof RangeError) throw source.refuse(0, 'it is nested too deeply');
-    throw error;
+    // Text that outgrew the stack, mostly. A message that is not ours could quote the file.
+    throw source.refuse(0, error instanceof RangeError ? 'it is nested too deeply' : 'its parser failed on it');
   }
 }
 

@@ -12,8 +12,6 @@ export function parseProperties(source: SourceText): Node {
   for (const property of propertiesOf(source)) {
     const line = property.startingLineNumber;
     const at = { file: source.file, line, column: property.leadingWhitespace.length + 1 };
-    const malformed = /(?<!\\)(?:\\\\)*\\u(?![0-9a-fA-F]{4})/.test(property.escapedKey + '\n' + property.escapedValue);
-    if (malformed) throw refusal(at, '\\u must be followed by four hexadecimal digits');
     const path = parsePath(property.key);
     const map = descend(root, path.slice(0, -1), at);
     const existing = map.entries.get(path.at(-1) ?? '');
@@ -24,7 +22,14 @@ export function parseProperties(source: SourceText): Node {
 }
 
 function propertiesOf(source: SourceText): PropertyNode[] {
-  return new Properties(source.text).getProperties();
+  try {
+    return new Properties(source.text).getProperties();
+  } catch {
+    // The one thing that the library refuses; it says neither where, nor keeps the text out of its message.
+    const malformed = /^(?![ \t\f]*[#!])(?:[^\\\n]|\\(?!u)[^\n]|\\u[0-9a-fA-F]{4})*\\u(?![0-9a-fA-F]{4})/m.exec(source.text);
+    const offset = malformed ? malformed.index + malformed[0].length - 2 : 0;
+    throw source.refuse(offset, '\\u must be followed by four hexadecimal digits');
+  }
 }
 
 /** The column of the value, or of the key where the value starts in a line that continues it. */

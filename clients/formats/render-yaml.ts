@@ -2,7 +2,7 @@ import { isMap, type Value } from '../../domain/value.ts';
 import { numberText, quoted, sortedEntries } from './rendering.ts';
 
 /** Names that no YAML reader, 1.1 or 1.2, takes for anything but text. */
-const PLAIN_KEY = /^(?!(?:y|n|yes|no|on|off|true|false|null)$)[a-z_][\w-]*$/i;
+const PLAIN_KEY = /^(?!(?:y|n|yes|no|on|off|true|false|null|_*e\d+)$)[a-z_][\w-]*$/i;
 /** A reader may refuse a longer key unless it is written with `?`. */
 const MAX_IMPLICIT_KEY = 1000;
 

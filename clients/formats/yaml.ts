@@ -24,7 +24,8 @@ export function parseYaml(source: SourceText): Node {
   if (error) {
     if (error.code === 'MULTIPLE_DOCS') throw source.refuse(error.pos[0], 'a second YAML document starts here; a file holds one, split it');
     if (error.code === 'RESOURCE_EXHAUSTION') throw source.refuse(error.pos[0], 'it is nested too deeply');
-    throw source.refuse(error.pos[0], `not valid YAML: ${error.message}`);
+    // Some messages end in the text that they are about, which may be a secret.
+    throw source.refuse(error.pos[0], `not valid YAML: ${error.message.replace(/(:| ["'`]).*$/s, '')}`);
   }
   if (document.directives.yaml.explicit && document.directives.yaml.version !== '1.2') {
     throw source.refuse(0, `it says %YAML ${document.directives.yaml.version}, where unquoted words have other types; write YAML 1.2`);
@@ -53,7 +54,8 @@ class Converter {
 
   #convertOwn(node: Exclude<ParsedNode, Alias.Parsed>, path: Path): Node {
     const offset = node.range[0];
-    if (node.tag !== undefined && !CORE_TAG.test(node.tag)) throw this.#refuse(offset, `the tag ${node.tag} is not of the YAML core schema; remove it`, path);
+    if (node.tag !== undefined && !CORE_TAG.test(node.tag))
+      throw this.#refuse(offset, 'its tag is not of the YAML core schema; remove it, or quote the text if the ! belongs to it', path);
     const origin = this.#source.originAt(offset);
     if (isScalar(node)) return { kind: 'scalar', value: this.#scalar(node, path), origin };
     if (isSeq(node)) {
@@ -95,7 +97,8 @@ class Converter {
 
   #resolve(alias: Alias.Parsed, path: Path): Node {
     const target = this.#anchors.get(alias.source);
-    if (!target) throw this.#refuse(alias.range[0], `the alias *${alias.source} has no anchor before it, or is inside of it`, path);
+    // Not named: it may be a password that starts with a *.
+    if (!target) throw this.#refuse(alias.range[0], 'the alias has no anchor before it, or is inside of it; quote the text if the * belongs to it', path);
     return target;
   }
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { parseDocument } from '../../../clients/formats/parse-document.ts';
 import { formatOf } from '../../../clients/formats/format-of.ts';
+import { InvalidInput } from '../../../domain/problem.ts';
 import { parsed, refusalOf } from './parsed.ts';
 
 describe('the format of a file', () => {
@@ -50,5 +52,42 @@ describe('a file of any format', () => {
 
   it.each(files)('is refused above the size limit: %s', (file) => {
     expect(refusalOf('a'.repeat(11), file, { maxBytes: 10 })).toBe(`${file}:1:1: it has 11 bytes, above the limit of 10`);
+  });
+});
+
+describe('a file that is broken anywhere', () => {
+  const secret = 'S3CR3T';
+  const files = {
+    yaml: `a:\n  b: "${secret}" # c\n  c: ${secret}\n  d: [${secret}, '${secret}']\n  e: |\n    ${secret}\n  f: {x: ${secret}}\n`,
+    json: `{"a": {"b": "${secret}"}, "c": ["${secret}", 1]}`,
+    toml: `a = "${secret}"\n[b]\nc = '${secret}'\nd = ["${secret}"]\ne = """\n${secret}"""\nf={g="${secret}"}\n`,
+    env: `A="${secret}"\nB=${secret}\nC='${secret}'\n`,
+    ini: `a = "${secret}"\n[b]\nc=${secret}\nd='${secret}'\n`,
+    properties: `a.b=${secret}\nc : ${secret}\\\n  x\\u00e9\n`,
+    hcl: `a = "${secret}"\nb {\n c = ["${secret}"]\n}\nd = <<E\n${secret}\nE\n`,
+    xml: `<r a="${secret}"><b>${secret}</b><c><![CDATA[${secret}]]></c></r>`,
+  };
+  const insertions = ['', ...'"\'`:{}[]<>&\\#=\n\t*!%@|-?, \u0001$', '${'];
+
+  it.each(Object.entries(files))('is refused as an input, without a word of its values: %s', (extension, text) => {
+    let refused = 0;
+    for (let at = 0; at <= text.length; at++) {
+      for (const insertion of insertions) {
+        for (const removed of [0, 1]) {
+          const broken = text.slice(0, at) + insertion + text.slice(at + removed);
+          try {
+            parseDocument(new TextEncoder().encode(broken), `a.${extension}`);
+          } catch (error) {
+            if (!(error instanceof InvalidInput)) throw error;
+            refused++;
+            for (const problem of error.problems) {
+              expect(problem.message, broken).not.toMatch(/S3CR|3CR3|CR3T/);
+              expect(problem.message, broken).not.toMatch(/its parser failed/);
+            }
+          }
+        }
+      }
+    }
+    expect(refused).toBeGreaterThan(20);
   });
 });
