@@ -3,17 +3,16 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { Repository } from '../domain/bundle.ts';
 import type { ResolveCredential } from '../sinks/sink.ts';
 import { createAccess } from './git/access.ts';
-import { gitEnvironment } from './git/environment.ts';
-import { explainFailure } from './git/explain-failure.ts';
 import { fetchRevision } from './git/fetch-revision.ts';
 import { GitError } from './git/git-error.ts';
+import { ancestry, touchedBetween, type Ancestry } from './git/history.ts';
 import { createMirror, type Mirror } from './git/mirror.ts';
-import { pathspec } from './git/pathspec.ts';
 import { parseRemote, type Remote } from './git/remote.ts';
+import { remoteRefs } from './git/remote-refs.ts';
 import { checkCommit, checkRevision, isCommit } from './git/revision.ts';
 import { createGitRunner } from './git/run-git.ts';
 import { createSharedWork } from './git/shared-work.ts';
-import { listTree, readFiles } from './git/snapshot.ts';
+import { openSnapshot, type Reading } from './git/snapshot.ts';
 
 export { GitError, type GitErrorReason } from './git/git-error.ts';
 
@@ -33,7 +32,7 @@ export interface Git {
    * has already needs no network. `not-found` when the remote has no such repository or ref.
    */
   fetch(repository: Repository, revision: string, signal: AbortSignal): Promise<{ readonly commit: string }>;
-  /** The tree of a commit that was fetched; `not-found` when the mirror does not have it (fetch it first). */
+  /** The tree of a commit, which is fetched if the mirror lacks it; `not-found` when the remote does not have it either. */
   open(repository: Repository, commit: string, signal?: AbortSignal): Promise<Snapshot>;
   /** Whether `ancestor` is `descendant` or one of its ancestors. A commit that the mirror does not have is `unknown`: fetch it, or ask the remote. */
   isAncestor(repository: Repository, ancestor: string, descendant: string, signal?: AbortSignal): Promise<'yes' | 'no' | 'unknown'>;
@@ -100,8 +99,6 @@ const DEFAULT_LIMITS: GitLimits = {
   fetchTimeoutMs: 300_000,
   commandTimeoutMs: 60_000,
 };
-const REF = /^refs\/(heads\/.+|tags\/.+|pull\/\d+\/head|merge-requests\/\d+\/head)$/;
-const MAX_REFS_BYTES = 64 * 1024 ** 2;
 // Each fetch brings one pack; git reads slower the more there are.
 const MANY_PACKS = 50;
 
@@ -150,104 +147,51 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
     }
   }
 
-  const git: Git = {
+  /** Reads a commit; where the mirror lacks it (another machine's, or made anew meanwhile) fetches it first. */
+  function readingOf(repository: Repository, mirror: Mirror, commit: string): Reading {
+    return async (use, signal) => {
+      const obtain = (): Promise<unknown> => fetch(repository, commit, signal ?? new AbortController().signal);
+      await obtain();
+      const again = (): ReturnType<typeof use> => obtain().then(use);
+      return mending(mirror, use, again);
+    };
+  }
+
+  async function fetch(repository: Repository, revision: string, signal: AbortSignal): Promise<{ readonly commit: string }> {
+    checkRevision(revision);
+    const remote = remoteOf(repository);
+    const mirror = mirrorOf(remote);
+    const has = async (): Promise<boolean> => (await mirror.has([revision], signal)).has(revision);
+    if (isCommit(revision) && (await mending(mirror, has, has))) return { commit: revision };
+    const commit = await fetches.join(`${remote.mirrorName} ${revision}`, signal, (shared, started) =>
+      queueOf(mirror)(() => fetchOnce(repository, revision, shared, started)),
+    );
+    return { commit };
+  }
+
+  return {
+    fetch,
     heads: async (repository, signal) => {
       const remote = remoteOf(repository);
-      const { settings, variables, secrets } = await access.for(repository, remote);
-      const exit = await runner.run({
-        args: ['ls-remote', '--quiet', '--end-of-options', remote.url],
-        env: gitEnvironment(null, remote.protocol, settings, variables),
-        timeoutMs: limits.commandTimeoutMs,
-        maxOutputBytes: MAX_REFS_BYTES,
-        lane: 'network',
-        signal,
-      });
-      if (exit.end !== 'exit' || exit.code !== 0) throw explainFailure(`cannot ask ${remote.url} for its refs`, exit, secrets);
-      return parseRefs(exit.stdout.toString());
+      return remoteRefs(runner, remote, await access.for(repository, remote), limits.commandTimeoutMs, signal);
     },
-
-    fetch: async (repository, revision, signal) => {
-      checkRevision(revision);
-      const remote = remoteOf(repository);
-      const mirror = mirrorOf(remote);
-      const has = async (): Promise<boolean> => (await mirror.has([revision], signal)).has(revision);
-      if (isCommit(revision) && (await mending(mirror, has, has))) return { commit: revision };
-      const commit = await fetches.join(`${remote.mirrorName} ${revision}`, signal, (shared, started) =>
-        queueOf(mirror)(() => fetchOnce(repository, revision, shared, started)),
-      );
-      return { commit };
-    },
-
     open: async (repository, commit, signal) => {
-      checkCommit(commit);
-      const remote = remoteOf(repository);
-      const mirror = mirrorOf(remote);
-      const what = `${remote.url} at ${commit.slice(0, 12)}`;
-      /** Reads from the mirror; where that is damaged or was made anew meanwhile, fetches the commit and reads again. */
-      async function reading<T>(use: () => Promise<T>, now: AbortSignal | undefined): Promise<T> {
-        const again = async (): Promise<T> => {
-          await git.fetch(repository, commit, now ?? new AbortController().signal);
-          return use();
-        };
-        return (await mirror.has([commit], now).catch(() => new Set(['damaged']))).size > 0 ? mending(mirror, use, again) : again();
-      }
-      let tree: ReadonlyMap<string, TreeEntry> | undefined;
-      const load = async (now?: AbortSignal): Promise<ReadonlyMap<string, TreeEntry>> => {
-        const entries = await reading(() => listTree(mirror, commit, what, limits, now), now);
-        return (tree ??= new Map(entries.map((entry) => [entry.path, entry])));
-      };
-      await load(signal);
-      return {
-        commit,
-        list: async (now) => [...(tree ?? (await load(now))).values()],
-        read: async (paths, now) => {
-          const files = tree ?? (await load(now));
-          return reading(() => readFiles(mirror, files, paths, what, limits, now), now);
-        },
-      };
+      const mirror = mirrorOf(remoteOf(repository));
+      return openSnapshot(mirror, checkCommit(commit), limits, readingOf(repository, mirror, commit), signal);
     },
-
     isAncestor: async (repository, ancestor, descendant, signal) => {
-      const commits = [checkCommit(ancestor), checkCommit(descendant)];
-      const remote = remoteOf(repository);
-      const mirror = mirrorOf(remote);
-      const ask = async (): Promise<'yes' | 'no' | 'unknown'> => {
-        const known = await mirror.has(commits, signal);
-        if (!commits.every((commit) => known.has(commit))) return 'unknown';
-        const exit = await mirror.git(['merge-base', '--is-ancestor', ancestor, descendant], { signal });
-        if (exit.end === 'exit' && exit.code === 0) return 'yes';
-        if (exit.end === 'exit' && exit.code === 1) return 'no';
-        throw explainFailure(`cannot compare commits of ${remote.url}`, exit);
-      };
+      const mirror = mirrorOf(remoteOf(repository));
+      const ask = (): Promise<Ancestry> => ancestry(mirror, checkCommit(ancestor), checkCommit(descendant), signal);
       return mending(mirror, ask, ask);
     },
-
     touched: async (repository, from, to, patterns, signal) => {
-      if (from === to || patterns.length === 0) return false;
-      if ((await git.isAncestor(repository, from, to, signal)) !== 'yes') return true;
-      const remote = remoteOf(repository);
-      // The whole history: by default git would leave out a branch whose changes a merge threw away.
-      const args = ['rev-list', '--full-history', '--max-count=1', `${from}..${to}`, '--', ...patterns.map(pathspec)];
-      const exit = await mirrorOf(remote).git(args, { signal });
-      if (exit.end !== 'exit' || exit.code !== 0) throw explainFailure(`cannot read the history of ${remote.url}`, exit);
-      return exit.stdout.length > 0;
+      const mirror = mirrorOf(remoteOf(repository));
+      const ask = (): Promise<boolean> => touchedBetween(mirror, checkCommit(from), checkCommit(to), patterns, signal);
+      return mending(mirror, ask, ask);
     },
-
     close: async () => {
       await runner.close();
       await access.close();
     },
   };
-  return git;
-}
-
-function parseRefs(text: string): ReadonlyMap<string, string> {
-  const refs = new Map<string, string>();
-  for (const line of text.split('\n')) {
-    const [object, name] = line.split('\t');
-    // `^{}` follows an annotated tag, with the commit that it leads to.
-    const ref = name?.replace(/\^\{\}$/, '');
-    if (object && ref && REF.test(ref)) refs.set(ref, object);
-  }
-  return refs;
 }

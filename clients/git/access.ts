@@ -51,11 +51,12 @@ export function createAccess(resolve: ResolveCredential): AccessProvider {
   async function agentOf(key: string): Promise<SshAgent> {
     const name = hash(key);
     const known = agents.get(name);
-    const alive = known && (await known.catch(() => undefined));
-    if (alive?.alive()) return alive;
+    const agent = known && (await known.catch(() => undefined));
+    if (agent && (await agent.alive())) return agent;
     // Two callers may come here together; the first one's agent serves both.
     const current = agents.get(name);
     if (current && current !== known) return current;
+    void agent?.close();
     const started = privateDirectory().then((path) => startSshAgent(join(path, `agent-${randomUUID()}`), key));
     agents.set(name, started);
     started.catch(() => agents.get(name) === started && agents.delete(name));

@@ -14,11 +14,6 @@ const SAYINGS: readonly (readonly [RegExp, GitErrorReason, string])[] = [
     'the certificate is not trusted; add its authority with SSL_CERT_FILE or GIT_SSL_CAINFO',
   ],
   [/transport '.*' not allowed/, 'rejected', 'the remote leads to a protocol that is not allowed'],
-  [
-    /file size limit exceeded|File too large|died of signal 25/i,
-    'rejected',
-    'it is larger than the limit for a mirror; split the repository or raise the limit',
-  ],
   [/dubious ownership/, 'rejected', 'the repository on disk belongs to another user; run as its owner'],
   [/mismatched algorithms|object-format/i, 'rejected', 'it uses SHA-256 object names, which are not supported'],
   [
@@ -39,7 +34,7 @@ const SAYINGS: readonly (readonly [RegExp, GitErrorReason, string])[] = [
   ],
   [/No space left on device/, 'unavailable', 'the cache directory is full; make room'],
   [
-    /not a git repository|packfile|pack .* is (bad|corrupt)|is corrupt|corrupt loose|bad object|object file .* is empty|inflate|unable to (read|unpack)|missing (blob|tree|object)|fsck error|bad tree|invalid (object|sha1 pointer)|did not send all necessary|unresolved deltas|index-pack/i,
+    /not a git repository|bad config|packfile|pack .* is (bad|corrupt)|is corrupt|corrupt loose|bad object|object file .* is empty|inflate|unable to (read|unpack)|missing (blob|tree|object)|fsck error|bad tree|invalid (object|sha1 pointer)|did not send all necessary|unresolved deltas|index-pack/i,
     'corrupt',
     'if the remote itself is sound, delete the mirror and try again',
   ],
@@ -50,7 +45,9 @@ export function explainFailure(what: string, exit: GitExit, secrets: readonly st
   if (exit.end === 'timeout') return new GitError('unavailable', `${what}: it took too long; it is tried again`);
   if (exit.end === 'output-limit')
     return new GitError('rejected', `${what}: git had more to say than the limit allows; the repository has too many entries or refs`);
-  const saying = SAYINGS.find(([pattern]) => pattern.test(exit.stderr));
+  // What git quotes are names, and a name may be any of these sayings.
+  const said = exit.stderr.replace(/'[^'\n]*'/g, "''");
+  const saying = SAYINGS.find(([pattern]) => pattern.test(said));
   const [, reason, advice] = saying ?? [null, 'unavailable' as const, 'it is tried again'];
   return new GitError(reason, `${what}: ${quote(exit, saying?.[0], secrets)}; ${advice}`);
 }

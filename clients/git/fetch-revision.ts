@@ -27,7 +27,7 @@ export async function fetchRevision(runner: GitRunner, request: FetchRequest): P
   const { remote, mirror, revision, access, signal } = request;
   const what = `cannot fetch ${revision} of ${remote.url}`;
   await mirror.ensure(signal);
-  await mirror.removeStaleLocks();
+  await mirror.removeRemains();
 
   const incoming = `refs/vartrack/incoming/${randomUUID()}`;
   const fetched = await runner.run({
@@ -40,7 +40,11 @@ export async function fetchRevision(runner: GitRunner, request: FetchRequest): P
     signal,
     onStart: request.started,
   });
-  if (fetched.end !== 'exit' || fetched.code !== 0) throw explainFailure(what, fetched, access.secrets);
+  if (fetched.end !== 'exit' || fetched.code !== 0) {
+    // Git itself only says "invalid index-pack output" when the kernel stops the unpacking.
+    if (await mirror.removeOversized(request.maxMirrorBytes)) throw tooBig(what, `more than the limit of ${request.maxMirrorBytes} bytes would be fetched`);
+    throw explainFailure(what, fetched, access.secrets);
+  }
 
   const peeled = await mirror.git(['rev-parse', '--verify', '--end-of-options', `${incoming}^{commit}`], { signal });
   const commit = peeled.stdout.toString().trim();
@@ -53,10 +57,11 @@ export async function fetchRevision(runner: GitRunner, request: FetchRequest): P
   if (bytes > request.maxMirrorBytes) {
     // Kept, it would only fill the disk; what is still wanted of it may fit alone.
     await mirror.drop(await mirror.identity());
-    throw new GitError(
-      'rejected',
-      `${what}: its mirror has ${bytes} bytes, more than the limit of ${request.maxMirrorBytes}; split the repository or raise the limit`,
-    );
+    throw tooBig(what, `its mirror has ${bytes} bytes, more than the limit of ${request.maxMirrorBytes}`);
   }
   return commit;
+}
+
+function tooBig(what: string, why: string): GitError {
+  return new GitError('rejected', `${what}: ${why}; split the repository or raise the limit`);
 }

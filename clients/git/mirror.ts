@@ -8,6 +8,8 @@ import type { GitExit, GitRunner } from './run-git.ts';
 /** A bare repository in the cache directory, one for each URL and credential. Several processes may use it at once. */
 export interface Mirror {
   readonly directory: string;
+  /** URL of the repository, for messages. */
+  readonly of: string;
   /** Creates it where it is not there. */
   ensure(signal: AbortSignal | undefined): Promise<void>;
   /** Runs a git command that reads or changes only the mirror. */
@@ -22,15 +24,18 @@ export interface Mirror {
   /** Removes the mirror if it still is the one that `identity` names. */
   drop(identity: string | null): Promise<void>;
   packs(): Promise<{ readonly count: number; readonly bytes: number }>;
-  /** Removes lock files that a process left when it was killed. */
-  removeStaleLocks(): Promise<void>;
+  /** Removes what processes left when they were killed: lock files, and packs that were not finished. */
+  removeRemains(): Promise<void>;
+  /** Removes unfinished packs that have reached the size limit; tells whether there was one. */
+  removeOversized(maxBytes: number): Promise<boolean>;
 }
 
 const STALE_LOCK_MS = 60_000;
 const STALE_REMAINS_MS = 3_600_000;
+const UNFINISHED = /^tmp_/;
 const REMAINS = /^\.(new|trash)-/;
 
-export function createMirror(directory: string, what: string, runner: GitRunner, timeoutMs: number): Mirror {
+export function createMirror(directory: string, of: string, runner: GitRunner, timeoutMs: number): Mirror {
   const cache = dirname(directory);
   const git: Mirror['git'] = (args, options) =>
     runner.run({ args, env: gitEnvironment(directory, null, {}, {}), timeoutMs, maxOutputBytes: 1 << 20, lane: 'local', ...options });
@@ -42,6 +47,7 @@ export function createMirror(directory: string, what: string, runner: GitRunner,
 
   return {
     directory,
+    of,
     git,
     identity,
     ensure: async (signal) => {
@@ -53,7 +59,7 @@ export function createMirror(directory: string, what: string, runner: GitRunner,
       const env = gitEnvironment(made, null, {}, {});
       const args = ['init', '--bare', '--quiet', '--template=', '--initial-branch=main'];
       const exit = await runner.run({ args, env, timeoutMs, maxOutputBytes: 1 << 20, lane: 'local', signal });
-      if (exit.code !== 0) throw explainFailure(`cannot make a mirror for ${what}`, exit);
+      if (exit.code !== 0) throw explainFailure(`cannot make a mirror for ${of}`, exit);
       await rename(made, directory).catch(async (error: NodeJS.ErrnoException) => {
         await rm(made, { recursive: true, force: true });
         // Another process was first.
@@ -65,7 +71,7 @@ export function createMirror(directory: string, what: string, runner: GitRunner,
       const input = commits.map((commit) => `${commit}^{commit}\n`).join('');
       const exit = await git(['cat-file', '--batch-check=%(objectname)'], { signal, input });
       // A pack that cannot be read makes an object "missing" too, but git then complains.
-      if (exit.end !== 'exit' || exit.code !== 0 || exit.stderr !== '') throw explainFailure(`the mirror of ${what} cannot be read`, exit);
+      if (exit.end !== 'exit' || exit.code !== 0 || complains(exit)) throw explainFailure(`the mirror of ${of} cannot be read`, exit);
       const answers = exit.stdout.toString().split('\n');
       return new Set(commits.filter((commit, index) => answers[index] === commit));
     },
@@ -81,7 +87,20 @@ export function createMirror(directory: string, what: string, runner: GitRunner,
       const sizes = await Promise.all(files.map(async (file) => (await stat(join(folder, file)).catch(absent))?.size ?? 0));
       return { count: files.filter((file) => file.endsWith('.pack')).length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
     },
-    removeStaleLocks: async () => {
+    removeOversized: async (maxBytes) => {
+      const folder = join(directory, 'objects', 'pack');
+      let found = false;
+      for (const name of ((await readdir(folder).catch(absent)) ?? []).filter((file) => UNFINISHED.test(file))) {
+        const size = (await stat(join(folder, name)).catch(absent))?.size ?? 0;
+        // The kernel's limit counts in blocks of 512 bytes.
+        if (size < maxBytes - 512) continue;
+        found = true;
+        await rm(join(folder, name), { force: true });
+      }
+      return found;
+    },
+    removeRemains: async () => {
+      await removeOld(join(directory, 'objects', 'pack'), (name) => UNFINISHED.test(name), STALE_REMAINS_MS);
       for (const folder of [directory, join(directory, 'refs', 'vartrack', 'commits')])
         await removeOld(folder, (name) => name.endsWith('.lock'), STALE_LOCK_MS);
     },
@@ -100,4 +119,9 @@ async function removeOld(folder: string, matches: (name: string) => boolean, age
 function absent(error: NodeJS.ErrnoException): null {
   if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
   throw error;
+}
+
+/** Git may end well and still have met something unreadable. */
+export function complains(exit: GitExit): boolean {
+  return /^(error|fatal):/m.test(exit.stderr);
 }

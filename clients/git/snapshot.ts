@@ -1,15 +1,25 @@
 import { InvalidInput, type Problem } from '../../domain/problem.ts';
-import type { GitLimits, TreeEntry } from '../git.ts';
+import type { GitLimits, Snapshot, TreeEntry } from '../git.ts';
 import { explainFailure } from './explain-failure.ts';
 import { GitError } from './git-error.ts';
-import type { Mirror } from './mirror.ts';
+import { complains, type Mirror } from './mirror.ts';
 
 const LINE = /^(\d{6}) (blob|commit) ([0-9a-f]{40}) +(\d+|-)\t([^]+)$/;
 const LFS = Buffer.from('version https://git-lfs.github.com/spec/');
 const MAX_ENTRY_BYTES = 512;
 
+/** Runs a read of the mirror; a damaged or missing mirror is mended and the read repeated. */
+export type Reading = <T>(use: () => Promise<T>, signal: AbortSignal | undefined) => Promise<T>;
+
+export async function openSnapshot(mirror: Mirror, commit: string, limits: GitLimits, reading: Reading, signal: AbortSignal | undefined): Promise<Snapshot> {
+  const what = `${mirror.of} at ${commit.slice(0, 12)}`;
+  const entries = await reading(() => listTree(mirror, commit, what, limits, signal), signal);
+  const tree = new Map(entries.map((entry) => [entry.path, entry]));
+  return { commit, list: () => Promise.resolve(entries), read: (paths, now) => reading(() => readFiles(mirror, tree, paths, what, limits, now), now) };
+}
+
 /** Every entry of the commit's tree that is not a directory. */
-export async function listTree(mirror: Mirror, commit: string, what: string, limits: GitLimits, signal?: AbortSignal): Promise<readonly TreeEntry[]> {
+async function listTree(mirror: Mirror, commit: string, what: string, limits: GitLimits, signal: AbortSignal | undefined): Promise<readonly TreeEntry[]> {
   const exit = await mirror.git(['ls-tree', '-r', '-z', '-l', '--full-tree', commit], { signal, maxOutputBytes: limits.maxEntries * MAX_ENTRY_BYTES });
   if (exit.end !== 'exit' || exit.code !== 0) throw explainFailure(`cannot list ${what}`, exit);
   const entries = exit.stdout
@@ -29,13 +39,13 @@ function parseEntry(line: string, what: string): TreeEntry {
 }
 
 /** The content of those paths that the tree has. All problems are found before anything is read, except those that only content shows. */
-export async function readFiles(
+async function readFiles(
   mirror: Mirror,
   tree: ReadonlyMap<string, TreeEntry>,
   paths: readonly string[],
   what: string,
   limits: GitLimits,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const problems: Problem[] = [];
   const wanted: TreeEntry[] = [];
@@ -93,12 +103,12 @@ async function readObjects(
   entries: readonly TreeEntry[],
   bytes: number,
   what: string,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, Buffer>> {
   const objects = [...new Set(entries.map((entry) => entry.object))];
   const input = objects.map((object) => `${object}\n`).join('');
   const exit = await mirror.git(['cat-file', '--batch=%(objectname) %(objectsize)'], { signal, input, maxOutputBytes: bytes + objects.length * 128 });
-  if (exit.end !== 'exit' || exit.code !== 0 || exit.stderr !== '') throw explainFailure(`cannot read files of ${what}`, exit);
+  if (exit.end !== 'exit' || exit.code !== 0 || complains(exit)) throw explainFailure(`cannot read files of ${what}`, exit);
   const found = new Map<string, Buffer>();
   let at = 0;
   for (const object of objects) {

@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { GitError } from './git-error.ts';
 
 /** An ssh-agent that holds one private key in memory, so that the key is in no file, argument or environment. */
 export interface SshAgent {
   readonly socket: string;
-  readonly alive: () => boolean;
+  /** Whether it still answers. */
+  alive(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -39,7 +41,7 @@ export async function startSshAgent(socket: string, privateKey: string): Promise
     await close();
     throw error;
   }
-  return { socket, alive: () => holder.exitCode === null && holder.signalCode === null, close };
+  return { socket, alive: () => answers(socket), close };
 }
 
 async function addKey(socket: string, privateKey: string, env: Record<string, string>): Promise<void> {
@@ -53,4 +55,16 @@ async function addKey(socket: string, privateKey: string, env: Record<string, st
     'unauthorized',
     `the key of credentials.sshKey cannot be used (${complaint.trim().slice(0, 200)}); it must be an OpenSSH private key without a passphrase`,
   );
+}
+
+async function answers(path: string): Promise<boolean> {
+  const socket = connect({ path });
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }
