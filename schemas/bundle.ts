@@ -20,13 +20,20 @@ export function createBundleSchema(sinks: SinkSchemas): z.ZodType<Bundle> {
   const tenant = z.preprocess(
     joinSinkKinds,
     z.strictObject({
-      repositories: named(repository).default({}),
-      secretManagers: named(secretManager).default({}),
-      sinks: named(sinkConnection(sinks)).default({}),
-      rules: named(ruleSchema(destination(sinks))).default({}),
+      repositories: named(repository).default({}).describe('Where configuration comes from'),
+      secretManagers: named(secretManager).default({}).describe('Where @secret(…) references are resolved'),
+      sinks: named(sinkConnection(sinks)).default({}).describe('Connections to the systems that are written to'),
+      rules: named(ruleSchema(destination(sinks)))
+        .default({})
+        .describe('Files of a repository → environments → destinations'),
     }),
   );
   return z
-    .strictObject({ apiVersion: z.literal('vartrack.dev/v1'), settings: settings.prefault({}), tenants: named(tenant) })
+    .strictObject({
+      $schema: z.string().exactOptional().describe('For editors; not read'),
+      apiVersion: z.literal('vartrack.dev/v1'),
+      settings: settings.prefault({}),
+      tenants: named(tenant).describe('Teams; nothing crosses from one to another'),
+    })
     .transform(({ settings, tenants }) => ({ settings, tenants }));
 }

@@ -17,6 +17,9 @@ export function explainIssue(issue: RawIssue): string | undefined {
       return issue.keys.map((key) => `unknown field${suggestion(key, fieldsOf(issue.inst))}`).join('\n');
     case 'invalid_key':
       return issue.issues[0]?.message;
+    case 'invalid_union':
+      if (!Array.isArray(issue.options)) return undefined;
+      return `${issue.input === undefined ? 'is required; ' : ''}write one of ${issue.options.map(String).join(', ')}`;
     case 'too_small':
       return issue.origin === 'string' || issue.origin === 'array' ? 'must not be empty' : `must be at least ${issue.minimum}`;
     case 'too_big':

@@ -4,16 +4,12 @@ import { credentialReference } from './credential-reference.ts';
 
 const mount = z.string().min(1).exactOptional().describe('Mount of the auth method; by default its name');
 
-const auth = z.discriminatedUnion(
-  'method',
-  [
-    z.strictObject({ method: z.literal('token'), token: credentialReference }),
-    z.strictObject({ method: z.literal('approle'), mount, roleId: credentialReference, secretId: credentialReference }),
-    z.strictObject({ method: z.literal('userpass'), mount, username: z.string().min(1), password: credentialReference }),
-    z.strictObject({ method: z.literal('kubernetes'), mount, role: z.string().min(1), jwt: credentialReference }),
-  ],
-  { error: (issue) => (issue.code === 'invalid_union' ? 'needs a method: token, approle, userpass or kubernetes' : undefined) },
-);
+const auth = z.discriminatedUnion('method', [
+  z.strictObject({ method: z.literal('token'), token: credentialReference }),
+  z.strictObject({ method: z.literal('approle'), mount, roleId: credentialReference, secretId: credentialReference }),
+  z.strictObject({ method: z.literal('userpass'), mount, username: z.string().min(1), password: credentialReference }),
+  z.strictObject({ method: z.literal('kubernetes'), mount, role: z.string().min(1), jwt: credentialReference }),
+]);
 
 export const secretManager: z.ZodType<SecretManager> = z.strictObject({
   kind: z.literal('vault'),

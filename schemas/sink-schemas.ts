@@ -19,7 +19,7 @@ export const destinationBase = z.strictObject({
 
 /** `{ kind, ...options }`, the options parsed by the kind's own schema. */
 export function sinkConnection(schemas: SinkSchemas): z.ZodType<SinkConnection> {
-  return z.looseObject({ kind: z.string() }).transform(({ kind, ...options }, context): SinkConnection => {
+  const parsed = z.looseObject({ kind: z.string() }).transform(({ kind, ...options }, context): SinkConnection => {
     const schema = Object.hasOwn(schemas, kind) ? schemas[kind] : undefined;
     if (schema) return { kind, options: parseInto(context, schema.options, options) };
     const kinds = Object.keys(schemas);
@@ -31,6 +31,7 @@ export function sinkConnection(schemas: SinkSchemas): z.ZodType<SinkConnection> 
     });
     return z.NEVER;
   });
+  return parsed.meta({ id: 'Sink' });
 }
 
 /** A destination together with what the bundle says of its sink, which stands elsewhere; made by {@link joinSinkKinds}. */
@@ -58,8 +59,8 @@ export function joinSinkKinds(tenant: unknown): unknown {
 /** `{ sink, place, ...fields }`, the fields parsed by the schema of the sink's kind. */
 export function destination(schemas: SinkSchemas): z.ZodType<Destination> {
   const base = z.looseObject(destinationBase.shape);
-  return z.instanceof(JoinedDestination).transform(({ given, kinds }, context): Destination => {
-    const parsed = parseInto(context, base, given);
+  const parsed = z.instanceof(JoinedDestination).transform(({ given, kinds }, context): Destination => {
+    const basics = parseInto(context, base, given);
     const name = isMap(given) ? given['sink'] : undefined;
     if (!isMap(given) || typeof name !== 'string') return z.NEVER;
     if (!kinds.has(name)) {
@@ -74,8 +75,9 @@ export function destination(schemas: SinkSchemas): z.ZodType<Destination> {
     if (!schema) return z.NEVER;
     const { sink: _sink, place: _place, ...rest } = given;
     const fields = parseInto(context, schema.destination, rest);
-    return parsed === undefined || fields === undefined ? z.NEVER : { sink: parsed.sink, place: parsed.place, layout: fields.layout, fields };
+    return basics === undefined || fields === undefined ? z.NEVER : { sink: basics.sink, place: basics.place, layout: fields.layout, fields };
   });
+  return parsed.meta({ id: 'Destination' });
 }
 
 function parseInto<Output>(context: z.core.$RefinementCtx, schema: z.ZodType<Output>, input: unknown): Output | undefined {

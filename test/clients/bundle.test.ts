@@ -252,7 +252,7 @@ describe('a bundle that is wrong', () => {
     ['        schema: { file: schemas/settings.cue, definition: "#Settings" }\n', '', 'schema: '],
     ['deletes: "30%"', 'deletes: "101%"', 'a share such as 30%'],
     ['deletes: "30%"', 'deletes: -1', 'write a count'],
-    ['method: approle', 'method: aprole', 'needs a method'],
+    ['method: approle', 'method: aprole', 'auth.method: write one of token, approle, userpass, kubernetes'],
     ['address: https://vault:8200', 'address: https://u:hunter2@vault:8200', 'without a user or password'],
     ['files: [settings/base.yaml,', 'files: [/etc/passwd,', 'must be relative'],
     ['files: [settings/base.yaml,', 'files: [a/../../b.yaml,', 'must not hold ..'],
