@@ -77,14 +77,16 @@ export async function startApi(env: Readonly<Record<string, string | undefined>>
   };
 }
 
-/** Runs until SIGTERM or SIGINT; SIGHUP reloads the bundle. */
-export async function runApi(): Promise<void> {
+/** Runs until SIGTERM or SIGINT, then ends the process; SIGHUP reloads the bundle. */
+export async function runApi(): Promise<never> {
   const api = await startApi(process.env);
   process.on('SIGHUP', () => void api.reload());
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
   await api.stop();
+  // An attempt to reach Temporal may be under way and would hold the process until its timeout.
+  process.exit(0);
 }
 
 function linkToUi({ VARTRACK_UI_URL: base }: ApiEnvironment, namespace: () => string): { linkTo?: (run: Started) => string } {

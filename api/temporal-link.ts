@@ -29,7 +29,7 @@ export function createTemporalLink(connect: () => Promise<Temporal>, logger: Log
       }
     }
   }
-  const trying = keepTrying();
+  void keepTrying();
 
   return {
     temporal() {
@@ -38,7 +38,7 @@ export function createTemporalLink(connect: () => Promise<Temporal>, logger: Log
     },
     async close() {
       closing.abort();
-      await trying;
+      // An attempt that is under way may take as long as its timeout; it closes by itself what it still opens.
       await connected?.close();
     },
   };

@@ -26,13 +26,13 @@ describe('the link to Temporal', () => {
     expect(() => link.temporal()).toThrow();
   });
 
-  it('closes a connection that comes too late', async () => {
+  it('does not wait for an attempt when closed, and closes a connection that comes too late', async () => {
     let closed = 0;
     const { promise, resolve } = Promise.withResolvers<Temporal>();
     const link = createTemporalLink(() => promise, logger);
-    const closing = link.close();
+    await link.close();
     resolve(fakeTemporal(() => closed++));
-    await closing;
-    expect(closed).toBe(1);
+    await expect.poll(() => closed).toBe(1);
+    expect(() => link.temporal()).toThrow();
   });
 });
