@@ -55,7 +55,7 @@ export function nodeAt(node: Node, path: Path): Node | undefined {
   let at: Node | undefined = node;
   for (const step of path) {
     if (at?.kind === 'map') at = at.entries.get(step);
-    else if (at?.kind === 'list') at = at.items[Number(step)];
+    else if (at?.kind === 'list') at = /^\d+$/.test(step) ? at.items[Number(step)] : undefined;
     else return undefined;
   }
   return at;
