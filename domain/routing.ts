@@ -46,7 +46,7 @@ export function streamOf(rules: Rules, event: RefEvent, match: GlobMatcher): str
       return all.some((rule) => rule.environments.paths === event.name || entryFor(rule.environments.branches, event.name, match) !== null) ? event.name : null;
     case 'tag': {
       const patterns = all.map((rule) => entryFor(rule.environments.tags, event.name, match)?.[0]).filter((pattern) => pattern !== undefined);
-      const best = patterns.sort(bySpecificity)[0];
+      const best = patterns.toSorted(bySpecificity)[0];
       return best === undefined ? null : `tags:${best}`;
     }
     case 'pull-request':
@@ -103,7 +103,7 @@ export function entryFor(entries: Readonly<Record<string, string>>, name: string
   const exact = Object.hasOwn(entries, name) ? entries[name] : undefined;
   if (exact !== undefined) return [name, exact];
   const globs = Object.keys(entries).filter((pattern) => isGlob(pattern) && match(pattern, name));
-  const best = globs.sort(bySpecificity)[0];
+  const best = globs.toSorted(bySpecificity)[0];
   return best === undefined ? null : [best, entries[best] ?? ''];
 }
 
@@ -148,7 +148,7 @@ export function pathEnvironments(rule: Rule, files: readonly string[], match: Gl
       })),
     );
   }
-  return [...names.keys()].sort();
+  return [...names.keys()].toSorted();
 }
 
 /** A regular expression that finds what stands for `{env}`; too generous about globs, which are matched afterwards. */

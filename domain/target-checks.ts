@@ -101,12 +101,14 @@ function sharedTargets(claims: readonly Claim[]): Problem[] {
   const order = new Map(claims.map((claim, index) => [claim, index]));
   const sorted = claims
     .map((claim) => ({ claim, head: `${claim.connection}\n${headOf(claim.pattern)}` }))
-    .sort((a, b) => (a.head < b.head ? -1 : a.head > b.head ? 1 : 0));
+    .toSorted((a, b) => (a.head < b.head ? -1 : a.head > b.head ? 1 : 0));
   const problems = new Map<string, Problem>();
   for (const [index, { claim, head }] of sorted.entries()) {
-    for (let next = index + 1; sorted[next]?.head.startsWith(head); next++) {
-      const other = sorted[next]?.claim;
-      if (!other || other.connection !== claim.connection || sameDestination(claim, other) || !canMeet(claim.pattern, other.pattern)) continue;
+    for (let next = index + 1; next < sorted.length; next++) {
+      const neighbour = sorted[next];
+      if (!neighbour?.head.startsWith(head)) break;
+      const other = neighbour.claim;
+      if (other.connection !== claim.connection || sameDestination(claim, other) || !canMeet(claim.pattern, other.pattern)) continue;
       const [first, second] = (order.get(claim) ?? 0) < (order.get(other) ?? 0) ? [claim, other] : [other, claim];
       const key = placeKey(second.tenant, second.rule, second.index);
       const id = `${key} ${placeKey(first.tenant, first.rule, first.index)}`;
@@ -131,6 +133,6 @@ function stableJson(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) => {
     if (typeof part === 'bigint') return String(part);
     if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
-    return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)));
+    return Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   });
 }

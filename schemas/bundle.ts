@@ -35,5 +35,5 @@ export function createBundleSchema(sinks: SinkSchemas): z.ZodType<Bundle> {
       settings: settings.prefault({}),
       tenants: named(tenant).describe('Teams; nothing crosses from one to another'),
     })
-    .transform(({ settings, tenants }) => ({ settings, tenants }));
+    .transform(({ settings: given, tenants }) => ({ settings: given, tenants }));
 }

@@ -44,7 +44,7 @@ export function splitIssue(issue: z.core.$ZodIssue): { path: readonly PropertyKe
 export function suggestion(written: unknown, known: readonly string[]): string {
   if (typeof written !== 'string') return '';
   const limit = Math.max(1, Math.floor(written.length / 3));
-  const ranked = known.map((name) => ({ name, distance: editDistance(written.toLowerCase(), name.toLowerCase()) })).sort((a, b) => a.distance - b.distance);
+  const ranked = known.map((name) => ({ name, distance: editDistance(written.toLowerCase(), name.toLowerCase()) })).toSorted((a, b) => a.distance - b.distance);
   const best = ranked[0];
   return best && best.distance <= limit ? `; did you mean "${best.name}"?` : '';
 }

@@ -31,7 +31,7 @@ function toJsonSchema(schema: z.ZodType): JsonSchema {
 function variants(schema: JsonSchema): JsonSchema[] {
   const { $schema: _, ...rest } = schema;
   const alternatives = rest.oneOf ?? rest.anyOf;
-  if (alternatives) return alternatives.flatMap((alternative) => variants(alternative as JsonSchema));
+  if (alternatives) return alternatives.flatMap((alternative) => variants(alternative));
   if (rest.type !== 'object') throw new TypeError('the options and fields of a sink must be objects');
   return [rest];
 }
