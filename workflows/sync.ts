@@ -24,7 +24,7 @@ import { searchAttributes } from './search-attributes.ts';
 import { writeRule, type RuleResult } from './write-rule.ts';
 
 /** How long work for an older commit may go on once a newer request is there; then its retries are cancelled and the newer one takes over. */
-const TAKE_OVER_AFTER = '2s';
+const TAKE_OVER_AFTER = '1s';
 const MOST_RESULTS = 100;
 
 /**
@@ -54,8 +54,7 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
   await CancellationScope.nonCancellable(async () => {
     for (let round = 1; ; round++) {
       if (!interrupted() && debts.size === 0) await condition(interrupted, '10s');
-      const joined = inbox.splice(0).filter((request) => !seen.has(request.id));
-      for (const request of joined) seen.add(request.id);
+      const joined = inbox.splice(0).filter((request) => !seen.has(request.id) && seen.add(request.id));
       const newest = joined.at(-1);
       if (newest && !cancelled) {
         current = newest;

@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto';
+import { Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { ApplicationFailure } from '@temporalio/common';
+import { inject } from 'vitest';
+import type { Activities, ApplyTargetInput, PreparedRule, PreparedTarget } from '../../activities/activity-types.ts';
+import { startSync } from '../../clients/start-sync.ts';
+import { registerSearchAttributes } from '../../clients/temporal.ts';
+import type { RunOutcome } from '../../domain/status.ts';
+import { bundleWorkflows } from '../../worker/bundle.ts';
+import type { SyncRequest, SyncResult } from '../../workflows/messages.ts';
+
+/** The workflows alone, on a real Temporal server, with activities that the test writes. */
+export interface WorkflowLab {
+  readonly client: Client;
+  /** Runs a worker with these activities while `act` runs. */
+  withWorker<T>(activities: Partial<Activities>, act: (lab: StreamLab) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface StreamLab {
+  readonly client: Client;
+  readonly taskQueue: string;
+  readonly tenant: string;
+  push(request?: Partial<SyncRequest>): Promise<WorkflowHandle>;
+  /** What the run said of each request, also when it ended as a failed workflow. */
+  result(handle: WorkflowHandle): Promise<SyncResult>;
+  /** The outcome of the last request. */
+  outcome(handle: WorkflowHandle): Promise<RunOutcome>;
+}
+
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+export async function openWorkflowLab(options: { readonly maxCachedWorkflows?: number } = {}): Promise<WorkflowLab> {
+  const { address, namespace } = inject('temporal');
+  const [connection, native, workflowBundle] = await Promise.all([Connection.connect({ address }), NativeConnection.connect({ address }), sharedBundle()]);
+  await registerSearchAttributes(connection, namespace);
+  const client = new Client({ connection, namespace });
+  return {
+    client,
+    async withWorker(activities, act) {
+      const taskQueue = `test-${randomUUID()}`;
+      const worker = await Worker.create({
+        connection: native,
+        namespace,
+        taskQueue,
+        workflowBundle,
+        activities: { report: () => Promise.resolve(), ...activities },
+        maxHeartbeatThrottleInterval: '200ms',
+        ...options,
+      });
+      return worker.runUntil(() => act(streamLab(client, taskQueue)));
+    },
+    async close() {
+      await Promise.all([connection.close(), native.close()]);
+    },
+  };
+}
+
+let bundle: Promise<WorkflowBundle> | undefined;
+
+function sharedBundle(): Promise<WorkflowBundle> {
+  return (bundle ??= bundleWorkflows('plain'));
+}
+
+function streamLab(client: Client, taskQueue: string): StreamLab {
+  const tenant = `t-${randomUUID().slice(0, 8)}`;
+  const lab: StreamLab = {
+    client,
+    taskQueue,
+    tenant,
+    async push(request = {}) {
+      const whole: SyncRequest = { id: randomUUID(), trigger: 'push', ref: { kind: 'branch', name: 'main' }, ...request };
+      const { workflowId, runId } = await startSync(client, { tenant, repository: 'config', stream: 'main' }, whole, { taskQueue });
+      return client.workflow.getHandle(workflowId, runId);
+    },
+    async result(handle) {
+      try {
+        return (await handle.result()) as SyncResult;
+      } catch (error) {
+        if (error instanceof WorkflowFailedError && error.cause instanceof ApplicationFailure) return error.cause.details?.[0] as SyncResult;
+        throw error;
+      }
+    },
+    async outcome(handle) {
+      const last = (await lab.result(handle)).requests.at(-1);
+      if (!last) throw new Error('the run ended without a request');
+      return last.outcome;
+    },
+  };
+  return lab;
+}
+
+/** A rule with targets named `t0`, `t1`, …, all to be written. */
+export function ruleOf(count: number, options: Partial<PreparedRule> = {}): PreparedRule {
+  const targets = Array.from({ length: count }, (_, destination): PreparedTarget => ({
+    rule: 'settings',
+    environment: 'production',
+    destination,
+    sink: `sink-${destination}`,
+    kind: 'redis',
+    place: `t${destination}`,
+    layout: 'hash',
+    fields: { layout: 'hash' },
+    digest: 'd',
+    change: 'write',
+  }));
+  return { rule: 'settings', environment: 'production', onFailure: 'compensate', timeoutMs: 20_000, targets, ...options };
+}
+
+export const COMMIT = 'a'.repeat(40);
+
+export function ready(...rules: readonly PreparedRule[]): Activities['prepare'] {
+  return () => Promise.resolve({ kind: 'ready', commit: COMMIT, rules });
+}
+
+/** A write that fails for good, and has or has not touched the place. */
+export function failsForGood(wrote: 'no' | 'unknown'): never {
+  throw ApplicationFailure.create({ message: 'the sink refuses', type: 'sink rejected', nonRetryable: true, details: [{ wrote }] });
+}
+
+/** Which places were written, in order. */
+export function placesOf(inputs: readonly ApplyTargetInput[]): string[] {
+  return inputs.map((input) => input.target.place).toSorted();
+}
