@@ -84,7 +84,7 @@ async function startBench(layout: (typeof layouts)[number]): Promise<Bench> {
         layout === 'hash'
           ? await pairs(name)
           : layout === 'json'
-            ? [await raw.getBuffer(name)].filter((text) => text !== null)
+            ? [await raw.getBuffer(name)].flatMap((bytes) => (bytes === null ? [] : [bytes.toString('latin1')]))
             : await Promise.all((await entryKeys(name)).map(async (key) => [key.slice(name.length), await raw.get(key)]));
       return { content: content.length === 0 ? null : content, ledger: await raw.get(keys.ledger), undo: undo.length === 0 ? null : undo };
     },
