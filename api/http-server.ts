@@ -7,9 +7,24 @@ export interface HttpServer {
   drain(graceMs?: number): Promise<void>;
 }
 
-/** Listens with timeouts against senders that dribble: the head within 10 s, a whole request within 30 s. */
-export async function startHttpServer(listener: RequestListener, { host, port }: { host: string; port: number }): Promise<HttpServer> {
-  const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 2_000 };
+export interface HttpOptions {
+  readonly host: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  readonly timeouts?: Timeouts;
+}
+
+/** Against senders that dribble: until the head is there, until the whole request is there, between two requests. */
+export interface Timeouts {
+  readonly headersTimeout: number;
+  readonly requestTimeout: number;
+  readonly keepAliveTimeout: number;
+  readonly connectionsCheckingInterval: number;
+}
+
+const TIMEOUTS: Timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 2_000 };
+
+export async function startHttpServer(listener: RequestListener, { host, port, timeouts = TIMEOUTS }: HttpOptions): Promise<HttpServer> {
   const inFlight = new Set<ServerResponse>();
   let draining = false;
   const server = createServer({ ...timeouts, maxHeaderSize: 16_384 }, (request, response) => {

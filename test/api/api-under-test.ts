@@ -1,5 +1,5 @@
 import { createApp, type AppDependencies } from '../../api/app.ts';
-import { startHttpServer, type HttpServer } from '../../api/http-server.ts';
+import { startHttpServer, type HttpServer, type Timeouts } from '../../api/http-server.ts';
 import { createApiMetrics, type ApiMetrics } from '../../api/metrics.ts';
 import type { StreamId } from '../../api/receive-webhook.ts';
 import { createLogger } from '../../clients/logger.ts';
@@ -25,7 +25,7 @@ export interface Answer {
 }
 
 /** The real app on a real port; Temporal is a function that notes what it was asked. */
-export async function startApiUnderTest(overrides: Partial<AppDependencies> = {}): Promise<ApiUnderTest> {
+export async function startApiUnderTest(overrides: Partial<AppDependencies> = {}, timeouts?: Timeouts): Promise<ApiUnderTest> {
   const started: ApiUnderTest['started'] = [];
   const written: string[] = [];
   const metrics = createApiMetrics();
@@ -43,7 +43,7 @@ export async function startApiUnderTest(overrides: Partial<AppDependencies> = {}
     metrics,
     ...overrides,
   });
-  const server = await startHttpServer(app, { host: '127.0.0.1', port: 0 });
+  const server = await startHttpServer(app, { host: '127.0.0.1', port: 0, ...(timeouts && { timeouts }) });
   return {
     server,
     metrics,

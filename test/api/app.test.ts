@@ -186,7 +186,7 @@ describe('a webhook is refused', () => {
       headers,
       body: new Blob([new Uint8Array(body)]).stream(),
       duplex: 'half',
-    } as RequestInit);
+    });
     expect(chunked.status).toBe(413);
     expect(api.started).toHaveLength(1);
   });

@@ -43,10 +43,13 @@ describe('draining', () => {
 
   it('cuts off after the grace what does not end', async () => {
     api = await startApiUnderTest({ startSync: () => new Promise(() => undefined) });
-    const cut = expect(api.send('/webhooks/acme/config', push())).rejects.toThrow();
+    const failed = api.send('/webhooks/acme/config', push()).then(
+      () => 'answered',
+      () => 'cut off',
+    );
     await expect.poll(async () => api.metrics.registry.metrics()).toContain('vartrack_webhooks_in_flight 1');
     await api.server.drain(20);
-    await cut;
+    expect(await failed).toBe('cut off');
   });
 });
 
@@ -54,6 +57,14 @@ describe('an HTTP server', () => {
   it('rejects when its port is taken', async () => {
     api = await startApiUnderTest();
     await expect(startHttpServer(() => undefined, { host: '127.0.0.1', port: Number(new URL(api.server.url).port) })).rejects.toThrow(/EADDRINUSE/);
+  });
+
+  it('cuts off a sender that dribbles its head or its body', async () => {
+    api = await startApiUnderTest({}, { headersTimeout: 60, requestTimeout: 120, keepAliveTimeout: 1_000, connectionsCheckingInterval: 20 });
+    const head = ask(await openConnection(), 'POST /webhooks/acme/config HTTP/1.1\r\nHost:');
+    const body = ask(await openConnection(), 'POST /webhooks/acme/config HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{');
+    await expect.poll(() => head()).toMatch(/^HTTP\/1.1 408 /);
+    await expect.poll(() => body()).toMatch(/^HTTP\/1.1 408 /);
   });
 
   it('counts a webhook whose sender goes away before its body is complete', async () => {

@@ -102,9 +102,16 @@ async function repository({ url, adminToken, api, name, clone }: RepositoryOptio
   const fullName = `${ADMIN}/${name}`;
   const cloneUrl = `${url}/${fullName}.git`;
   const env = {
-    ...{ HOME: dirname(clone), GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0' },
-    ...{ GIT_AUTHOR_NAME: 'Ada', GIT_AUTHOR_EMAIL: 'ada@acme.example', GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@acme.example' },
-    ...{ GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'http.extraHeader', GIT_CONFIG_VALUE_0: `Authorization: token ${adminToken}` },
+    HOME: dirname(clone),
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_AUTHOR_NAME: 'Ada',
+    GIT_AUTHOR_EMAIL: 'ada@acme.example',
+    GIT_COMMITTER_NAME: 'Ada',
+    GIT_COMMITTER_EMAIL: 'ada@acme.example',
+    GIT_CONFIG_COUNT: '1',
+    GIT_CONFIG_KEY_0: 'http.extraHeader',
+    GIT_CONFIG_VALUE_0: `Authorization: token ${adminToken}`,
   };
   const git = async (...args: string[]) => (await run('git', ['-C', clone, ...args], { env })).trim();
   await mkdir(clone, { recursive: true });
