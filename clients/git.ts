@@ -6,6 +6,7 @@ import { createAccess } from './git/access.ts';
 import { fetchRevision } from './git/fetch-revision.ts';
 import { GitError } from './git/git-error.ts';
 import { ancestry, touchedBetween, type Ancestry } from './git/history.ts';
+import { mending } from './git/mending.ts';
 import { createMirror, type Mirror } from './git/mirror.ts';
 import { parseRemote, type Remote } from './git/remote.ts';
 import { remoteRefs } from './git/remote-refs.ts';
@@ -18,7 +19,8 @@ export { GitError, type GitErrorReason } from './git/git-error.ts';
 
 /**
  * Git repositories as varTrack reads them: a mirror for each URL in a cache directory, and nothing is ever written to a remote.
- * Every method throws {@link GitError}; an aborted signal throws its reason. Absence is never reported for a read that failed (I3).
+ * Every method throws {@link GitError}; an aborted signal throws its reason, and what resolving a credential throws passes through.
+ * Absence is never reported for a read that failed (I3).
  */
 export interface Git {
   /**
@@ -124,27 +126,14 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
     const mirror = mirrorOf(remote);
     const request = { remote, mirror, revision, timeoutMs: limits.fetchTimeoutMs, maxMirrorBytes: limits.maxMirrorBytes, signal, started };
     const attempt = async (): Promise<string> => fetchRevision(runner, { ...request, access: await access.for(repository, remote) });
-    const commit = await mending(mirror, attempt, attempt);
+    const commit = await mending(mirror, log, attempt, attempt);
     if ((await mirror.packs()).count > MANY_PACKS) void queueOf(mirror)(() => tidy(mirror));
     return commit;
   }
 
   async function tidy(mirror: Mirror): Promise<void> {
-    const exit = await mirror.git(['gc', '--quiet'], { signal: undefined }).catch(() => null);
+    const exit = await mirror.git(['gc', '--quiet'], { signal: undefined, timeoutMs: limits.fetchTimeoutMs }).catch(() => null);
     if (exit && exit.code !== 0) log(`could not tidy ${mirror.directory}: ${exit.stderr.slice(0, 200)}`);
-  }
-
-  /** Runs `use`; if the mirror turns out to be damaged, removes it and runs `again`, once. */
-  async function mending<T>(mirror: Mirror, use: () => Promise<T>, again: () => Promise<T>): Promise<T> {
-    const identity = await mirror.identity();
-    try {
-      return await use();
-    } catch (error) {
-      if (!(error instanceof GitError) || error.reason !== 'corrupt') throw error;
-      log(`the mirror ${mirror.directory} is damaged and is made anew: ${error.message}`);
-      await mirror.drop(identity);
-      return again();
-    }
   }
 
   /** Reads a commit; where the mirror lacks it (another machine's, or made anew meanwhile) fetches it first. */
@@ -153,7 +142,7 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
       const obtain = (): Promise<unknown> => fetch(repository, commit, signal ?? new AbortController().signal);
       await obtain();
       const again = (): ReturnType<typeof use> => obtain().then(use);
-      return mending(mirror, use, again);
+      return mending(mirror, log, use, again);
     };
   }
 
@@ -162,7 +151,7 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
     const remote = remoteOf(repository);
     const mirror = mirrorOf(remote);
     const has = async (): Promise<boolean> => (await mirror.has([revision], signal)).has(revision);
-    if (isCommit(revision) && (await mending(mirror, has, has))) return { commit: revision };
+    if (isCommit(revision) && (await mending(mirror, log, has, has))) return { commit: revision };
     const commit = await fetches.join(`${remote.mirrorName} ${revision}`, signal, (shared, started) =>
       queueOf(mirror)(() => fetchOnce(repository, revision, shared, started)),
     );
@@ -182,12 +171,12 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
     isAncestor: async (repository, ancestor, descendant, signal) => {
       const mirror = mirrorOf(remoteOf(repository));
       const ask = (): Promise<Ancestry> => ancestry(mirror, checkCommit(ancestor), checkCommit(descendant), signal);
-      return mending(mirror, ask, ask);
+      return mending(mirror, log, ask, ask);
     },
     touched: async (repository, from, to, patterns, signal) => {
       const mirror = mirrorOf(remoteOf(repository));
       const ask = (): Promise<boolean> => touchedBetween(mirror, checkCommit(from), checkCommit(to), patterns, signal);
-      return mending(mirror, ask, ask);
+      return mending(mirror, log, ask, ask);
     },
     close: async () => {
       await runner.close();

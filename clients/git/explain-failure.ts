@@ -2,7 +2,7 @@ import { GitError, type GitErrorReason } from './git-error.ts';
 import type { GitExit } from './run-git.ts';
 
 /** What git and ssh say (under LC_ALL=C), most telling first: "Could not read from remote repository" follows many of them. */
-const SAYINGS: readonly (readonly [RegExp, GitErrorReason, string])[] = [
+const SAYINGS: readonly (readonly [pattern: RegExp, reason: GitErrorReason, advice: string, missing?: 'repository' | 'revision'])[] = [
   [
     /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|No .* host key is known/,
     'rejected',
@@ -21,11 +21,12 @@ const SAYINGS: readonly (readonly [RegExp, GitErrorReason, string])[] = [
     'unauthorized',
     'check the credential: it may be wrong, expired or without access',
   ],
-  [/couldn't find remote ref|not our ref|unadvertised object/, 'not-found', 'the remote does not have it; it may have been deleted or rewritten'],
+  [/couldn't find remote ref|not our ref|unadvertised object/, 'not-found', 'the remote does not have it; it may have been deleted or rewritten', 'revision'],
   [
     /repository .* not found|does not appear to be a git repository|returned error: (404|410)|Repository not found|project you were looking for could not be found/i,
     'not-found',
     'check the url, and that the credential may read it',
+    'repository',
   ],
   [
     /returned error: (408|429|5\d\d)|Could not resolve host|Connection (refused|reset|timed out|closed)|Operation timed out|Failed to connect|No route to host|hung up|unexpected disconnect|early EOF|RPC failed|Operation too slow|kex_exchange/i,
@@ -48,8 +49,8 @@ export function explainFailure(what: string, exit: GitExit, secrets: readonly st
   // What git quotes are names, and a name may be any of these sayings.
   const said = exit.stderr.replace(/'[^'\n]*'/g, "''");
   const saying = SAYINGS.find(([pattern]) => pattern.test(said));
-  const [, reason, advice] = saying ?? [null, 'unavailable' as const, 'it is tried again'];
-  return new GitError(reason, `${what}: ${quote(exit, saying?.[0], secrets)}; ${advice}`);
+  const [, reason, advice, missing] = saying ?? [null, 'unavailable' as const, 'it is tried again'];
+  return new GitError(reason, `${what}: ${quote(exit, saying?.[0], secrets)}; ${advice}`, missing ? { missing } : {});
 }
 
 function quote({ code, stderr }: GitExit, pattern: RegExp | undefined, secrets: readonly string[]): string {

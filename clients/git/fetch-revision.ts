@@ -50,7 +50,7 @@ export async function fetchRevision(runner: GitRunner, request: FetchRequest): P
   const commit = peeled.stdout.toString().trim();
   const keep = peeled.code === 0 ? `update refs/vartrack/commits/${commit} ${commit}\n` : '';
   const settled = await mirror.git(['update-ref', '--stdin'], { signal, input: `${keep}delete ${incoming}\n` });
-  if (peeled.code !== 0) throw new GitError('not-found', `${what}: it is not a commit; a tag must lead to one`);
+  if (peeled.code !== 0) throw new GitError('not-found', `${what}: it is not a commit; a tag must lead to one`, { missing: 'revision' });
   if (settled.code !== 0) throw explainFailure(what, settled);
 
   const { bytes } = await mirror.packs();

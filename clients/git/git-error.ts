@@ -9,9 +9,15 @@ export type GitErrorReason = 'unavailable' | 'unauthorized' | 'not-found' | 'rej
 export class GitError extends Error {
   override readonly name = 'GitError';
   readonly reason: GitErrorReason;
+  /**
+   * For `not-found`: what the remote lacks. A ref that is gone is an everyday answer; a repository that is gone may as well be a credential without
+   * access, because forges say the same for both.
+   */
+  readonly missing: 'repository' | 'revision' | undefined;
 
-  constructor(reason: GitErrorReason, message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(reason: GitErrorReason, message: string, details: { readonly missing?: 'repository' | 'revision'; readonly cause?: unknown } = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.reason = reason;
+    this.missing = details.missing;
   }
 }

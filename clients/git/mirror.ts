@@ -15,7 +15,7 @@ export interface Mirror {
   /** Runs a git command that reads or changes only the mirror. */
   git(
     args: readonly string[],
-    options: { readonly signal: AbortSignal | undefined; readonly input?: string; readonly maxOutputBytes?: number },
+    options: { readonly signal: AbortSignal | undefined; readonly input?: string; readonly maxOutputBytes?: number; readonly timeoutMs?: number },
   ): Promise<GitExit>;
   /** Which of the commits it has. */
   has(commits: readonly string[], signal: AbortSignal | undefined): Promise<ReadonlySet<string>>;

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import pLimit from 'p-limit';
+import { GitError } from './git-error.ts';
 
 export interface GitCommand {
   readonly args: readonly string[];
@@ -27,7 +28,7 @@ export interface GitExit {
 }
 
 export interface GitRunner {
-  /** Throws the signal's reason when aborted, and what spawn throws when there is no git; every other end is an answer. */
+  /** Throws the signal's reason when aborted, and `unavailable` when there is no git; every other end is an answer. */
   run(command: GitCommand): Promise<GitExit>;
   /** Ends every command that still runs. */
   close(): Promise<void>;
@@ -107,7 +108,9 @@ function collect(child: ReturnType<typeof spawn>, command: GitCommand, signal: A
       signal.removeEventListener('abort', abort);
       done();
     };
-    child.on('error', (error) => settle(() => reject(error)));
+    child.on('error', (error) =>
+      settle(() => reject(new GitError('unavailable', `git could not be started (${error.message}); install git`, { cause: error }))),
+    );
     child.on('close', (code) =>
       settle(() => {
         if (signal.aborted) reject(signal.reason);

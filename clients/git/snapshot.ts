@@ -64,7 +64,8 @@ async function readFiles(
   const contents = await readObjects(mirror, wanted, total, what, signal);
   const files = new Map<string, Uint8Array>();
   for (const { path, object } of wanted) {
-    const content = contents.get(object) ?? Buffer.alloc(0);
+    const content = contents.get(object);
+    if (!content) throw new GitError('corrupt', `cannot read files of ${what}: the mirror lacks object ${object}`);
     if (content.length < 1024 && content.subarray(0, LFS.length).equals(LFS)) {
       problems.push(
         problemAt(path, 'it is a Git LFS pointer, its content is not in the repository; commit the file itself (git lfs untrack, then add it again)'),

@@ -1,7 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createGit, type Git, type GitOptions } from '../../clients/git.ts';
 import type { Repository } from '../../domain/bundle.ts';
 import { createTestRepository, type TestRepository } from './git/repository.ts';
@@ -27,6 +28,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  vi.unstubAllEnvs();
   await Promise.all(opened.splice(0).map((each) => each.close()));
   remote.remove();
   await rm(cacheDirectory, { recursive: true, force: true });
@@ -56,7 +58,7 @@ describe('heads', () => {
 
   it('gives no refs for an empty repository and an error for a missing one', async () => {
     expect((await git.heads(repository, signal)).size).toBe(0);
-    await expect(git.heads({ ...repository, url: `${remote.path}-gone` }, signal)).rejects.toMatchObject({ reason: 'not-found' });
+    await expect(git.heads({ ...repository, url: `${remote.path}-gone` }, signal)).rejects.toMatchObject({ reason: 'not-found', missing: 'repository' });
   });
 });
 
@@ -69,6 +71,7 @@ describe('fetch', () => {
     remote.git('reset', '--quiet', '--hard', first);
     const third = remote.commit({ a: '3' });
     expect(await git.fetch(repository, 'refs/heads/main', signal)).toEqual({ commit: third });
+    expect(await git.fetch({ ...repository, url: `file://${remote.path}` }, 'refs/heads/main', signal)).toEqual({ commit: third });
     expect(await git.isAncestor(repository, second, third)).toBe('no');
     expect(await git.isAncestor(repository, first, third)).toBe('yes');
     expect(await git.isAncestor(repository, '0'.repeat(40), third)).toBe('unknown');
@@ -81,6 +84,7 @@ describe('fetch', () => {
     remote.git('branch', '-D', 'gone');
     await expect(git.fetch(repository, 'refs/heads/gone', signal)).rejects.toMatchObject({
       reason: 'not-found',
+      missing: 'revision',
       message: expect.stringContaining(remote.path),
     });
   });
@@ -148,6 +152,22 @@ describe('fetch', () => {
   });
 });
 
+describe('without what it needs', () => {
+  it('says that there is no git', async () => {
+    vi.stubEnv('PATH', '/nonexistent');
+    await expect(git.heads(repository, signal)).rejects.toMatchObject({ reason: 'unavailable', message: expect.stringContaining('install git') });
+  });
+
+  it('says that the cache directory cannot be used', async () => {
+    remote.commit({ a: '1' });
+    const broken = open({ cacheDirectory: join(remote.path, 'a', 'cache') });
+    await expect(broken.fetch(repository, 'refs/heads/main', signal)).rejects.toMatchObject({
+      reason: 'unavailable',
+      message: expect.stringContaining('cache'),
+    });
+  });
+});
+
 describe('read', () => {
   it('gives the bytes of every path however it is named, and leaves out what is not there', async () => {
     const files = {
@@ -164,7 +184,7 @@ describe('read', () => {
     const read = await snapshot.read([...Object.keys(files), 'missing.yaml', 'a.yaml/below']);
     expect(text(read)).toEqual(files);
     expect([...((await snapshot.read(['binary'])).get('binary') ?? [])]).toEqual([0, 255, 10, 0, 13]);
-    expect((await snapshot.list()).map((entry) => entry.path).sort()).toEqual([...Object.keys(files), 'binary'].sort());
+    expect((await snapshot.list()).map((entry) => entry.path).toSorted()).toEqual([...Object.keys(files), 'binary'].toSorted());
   });
 
   it('refuses links, submodules, directories, LFS pointers and big files, each by its name', async () => {
@@ -193,6 +213,14 @@ describe('read', () => {
     }
     await expect(snapshot.read(['pointer.yaml'])).rejects.toThrow(/pointer.yaml:1:1: it is a Git LFS pointer/);
     expect(text(await snapshot.read(['target', 'dir/file']))).toEqual({ target: 'x', 'dir/file': 'x' });
+  });
+
+  it('reads a file whose name is not UTF-8 by the name that it lists', async () => {
+    writeFileSync(Buffer.concat([Buffer.from(`${remote.path}/`), Buffer.from([0xff, 0x61])]), 'odd');
+    const snapshot = await git.open(repository, remote.commit({}));
+    const [entry] = await snapshot.list();
+    expect(entry).toMatchObject({ path: '\ufffda', kind: 'file', mode: '100644', size: 3 });
+    expect(text(await snapshot.read(['\ufffda']))).toEqual({ '\ufffda': 'odd' });
   });
 
   it('limits what one call may read together', async () => {
