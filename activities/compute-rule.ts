@@ -2,20 +2,20 @@ import type { Cue } from '../clients/cue/cue.ts';
 import { parseDocument } from '../clients/formats/parse-document.ts';
 import type { FilePattern } from '../domain/bundle.ts';
 import { underlay } from '../domain/defaults.ts';
-import { assembleDocument } from '../domain/merge.ts';
+import { assembleDocument } from '../domain/assemble.ts';
 import { InvalidInput, type Problem } from '../domain/problem.ts';
 import { expandFile } from '../domain/routing.ts';
 import { findSecrets, SECRETS_UNAVAILABLE } from '../domain/secret-reference.ts';
-import { isMap, valueOf, type Node, type Value } from '../domain/value.ts';
+import { isMap, valueOf, type MapNode, type Value } from '../domain/value.ts';
 import type { ComputeOptions, Part } from './compute-stream.ts';
 import type { RuleState, StreamRequest } from './desired-state.ts';
 import { renderTargets } from './render-targets.ts';
 
-type Parse = (path: string, pattern: FilePattern) => Node | undefined;
+type Parse = (path: string, pattern: FilePattern) => MapNode | undefined;
 
 /** A file that several rules use is parsed once; its problems come back for each of them. */
 export function parseOnce(content: ReadonlyMap<string, Uint8Array>): Parse {
-  const parsed = new Map<string, Node>();
+  const parsed = new Map<string, MapNode>();
   return (path, pattern) => {
     const bytes = content.get(path);
     if (!bytes) return undefined;
@@ -38,8 +38,9 @@ export async function computeRule(
   const { name, rule, environment } = part;
   const problems: Problem[] = [];
   const groups = await Promise.all(
-    part.files.map(async ({ pattern, paths, glob }) => ({
-      glob,
+    part.files.map(async ({ pattern, paths }) => ({
+      pattern: expandFile(pattern.pattern, environment),
+      optional: pattern.optional,
       nodes: (await Promise.all(paths.map((path) => collect(problems, () => parse(path, pattern))))).filter((node) => node !== undefined),
     })),
   );
@@ -62,7 +63,7 @@ export async function computeRule(
 
 async function validate(
   part: Part,
-  document: Node,
+  document: MapNode,
   content: ReadonlyMap<string, Uint8Array>,
   cue: Cue,
   signal: AbortSignal,

@@ -47,7 +47,7 @@ export interface Part {
   readonly environment: string;
   readonly variables: RefVariables;
   readonly declared: ReadonlySet<string>;
-  readonly files: readonly { readonly pattern: FilePattern; readonly paths: readonly string[]; readonly glob: boolean }[];
+  readonly files: readonly { readonly pattern: FilePattern; readonly paths: readonly string[] }[];
   readonly schemaPaths: readonly string[];
 }
 
@@ -108,7 +108,7 @@ function matchFiles(
     const message = `${glob ? 'no file matches' : 'the commit has no file'} ${path}; add it, or mark it as optional with a trailing "?" in the bundle`;
     problems.push({ rule, message });
   }
-  return { pattern, paths, glob };
+  return { pattern, paths };
 }
 
 async function collectAll(problems: Problem[], rule: string, act: () => string[]): Promise<string[]> {

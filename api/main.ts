@@ -49,7 +49,7 @@ export async function startApi(env: Readonly<Record<string, string | undefined>>
   const app = createApp({
     bundle: holder.current,
     resolveCredential,
-    startSync: async (stream, request, signal) => startSync(link.temporal().client, stream, request, { signal }),
+    startSync: async (stream, request, signal) => startSync(link.temporal().client, stream, request, { signal, taskQueue: settings.VARTRACK_TASK_QUEUE }),
     probeTemporal: async (signal) => {
       const { connection } = link.temporal();
       await connection.withAbortSignal(signal, () => connection.healthService.check({}));

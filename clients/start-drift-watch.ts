@@ -1,9 +1,9 @@
 import type { Client } from '@temporalio/client';
-import { driftWorkflowId, TASK_QUEUE, type DriftWatchInput } from '../workflows/messages.ts';
+import { driftWorkflowId, type DriftWatchInput } from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 
 /** Makes sure that every tenant has its DriftWatch workflow; one that runs already goes on. */
-export async function startDriftWatches(client: Client, tenants: readonly string[], taskQueue: string = TASK_QUEUE): Promise<void> {
+export async function startDriftWatches(client: Client, tenants: readonly string[], taskQueue: string): Promise<void> {
   for (const tenant of tenants) {
     await client.workflow.start('driftWatchWorkflow', {
       workflowId: driftWorkflowId(tenant),

@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { pushSignal, syncWorkflowId, TASK_QUEUE, type SyncInput, type SyncRequest } from '../workflows/messages.ts';
+import { pushSignal, syncWorkflowId, type SyncInput, type SyncRequest } from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 
 export interface StartedSync {
@@ -8,7 +8,7 @@ export interface StartedSync {
 }
 
 export interface StartSyncOptions {
-  readonly taskQueue?: string;
+  readonly taskQueue: string;
   readonly signal?: AbortSignal;
 }
 
@@ -16,17 +16,12 @@ export interface StartSyncOptions {
  * Hands a request to the SyncWorkflow of its stream: starts a run, or joins the one that works. The run is durable when this returns; a failure may
  * still have started it, so whoever repeats the request repeats its id.
  */
-export async function startSync(
-  client: Client,
-  stream: Omit<SyncInput, 'carried'>,
-  request: SyncRequest,
-  options: StartSyncOptions = {},
-): Promise<StartedSync> {
+export async function startSync(client: Client, stream: Omit<SyncInput, 'carried'>, request: SyncRequest, options: StartSyncOptions): Promise<StartedSync> {
   const { tenant, repository, stream: name } = stream;
   const start = () =>
     client.workflow.signalWithStart('syncWorkflow', {
       workflowId: syncWorkflowId(tenant, repository, name),
-      taskQueue: options.taskQueue ?? TASK_QUEUE,
+      taskQueue: options.taskQueue,
       args: [{ tenant, repository, stream: name } satisfies SyncInput],
       signal: pushSignal,
       signalArgs: [request],

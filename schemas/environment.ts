@@ -11,6 +11,8 @@ const shared = {
     .base64()
     .refine((key) => decodedLength(key) === 32, 'must be 32 bytes in base64; make one with: openssl rand -base64 32')
     .optional(),
+  /** Where api and cli put work and workers find it; two deployments on one Temporal namespace need two. */
+  VARTRACK_TASK_QUEUE: z.string().default('vartrack'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 };
 

@@ -10,7 +10,6 @@ import { createGit } from '../clients/git.ts';
 import { createDataConverter, type Temporal } from '../clients/temporal.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import type { ResolveCredential, SinkDefinition } from '../sinks/sink.ts';
-import { TASK_QUEUE } from '../workflows/messages.ts';
 import { bundleWorkflows } from './bundle.ts';
 
 export interface WorkerOptions {
@@ -22,7 +21,7 @@ export interface WorkerOptions {
   /** Directory of the Git mirrors; several workers of a machine may share it. */
   readonly cacheDirectory: string;
   readonly codecKey?: string;
-  readonly taskQueue?: string;
+  readonly taskQueue: string;
   /** Made once and shared where a process runs several workers. */
   readonly workflowBundle?: WorkflowBundle;
   readonly maxCachedWorkflows?: number;
@@ -40,7 +39,7 @@ export interface RunningWorker {
 export async function createWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { temporal, definitions, resolveCredential: resolve } = options;
   const { settings } = options.bundle();
-  const taskQueue = options.taskQueue ?? TASK_QUEUE;
+  const { taskQueue } = options;
   const fingerprint = createFingerprint(settings.fingerprintKey && (await resolve(settings.fingerprintKey)));
   const git = createGit({
     cacheDirectory: options.cacheDirectory,

@@ -36,10 +36,11 @@ export async function startWorker(env: Readonly<Record<string, string | undefine
     definitions: sinkDefinitions,
     resolveCredential: createCredentialResolver({ env, baseDirectory: dirname(settings.VARTRACK_BUNDLE) }),
     cacheDirectory,
+    taskQueue: settings.VARTRACK_TASK_QUEUE,
     log: (message) => logger.info(message),
     ...(settings.VARTRACK_CODEC_KEY !== undefined && { codecKey: settings.VARTRACK_CODEC_KEY }),
   });
-  await startDriftWatches(temporal.client, Object.keys(holder.current().tenants));
+  await startDriftWatches(temporal.client, Object.keys(holder.current().tenants), settings.VARTRACK_TASK_QUEUE);
   logger.info({ tenants: Object.keys(holder.current().tenants).length, namespace: temporal.namespace }, 'worker is polling');
   return {
     running: worker.running,

@@ -2,9 +2,6 @@ import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { RefEvent } from '../domain/routing.ts';
 import type { RunOutcome } from '../domain/status.ts';
 
-/** The task queue of every varTrack worker. */
-export const TASK_QUEUE = 'vartrack';
-
 /** What asked for a run. All are hints that a stream may have moved; the work is the same. */
 export type Trigger = 'push' | 'poll' | 'manual' | 'resume' | 'closed';
 
