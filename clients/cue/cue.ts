@@ -1,6 +1,14 @@
 import type { Problem } from '../../domain/problem.ts';
 import type { Node, Origin, Path, Value } from '../../domain/value.ts';
+import { decodeValue } from './decode-value.ts';
+import { createEnginePool, type PooledEngine } from './engine-pool.ts';
+import type { EngineResponse } from './engine-protocol.ts';
+import { encodeRequest, schemaName, schemaOrigin, type EncodedRequest } from './engine-request.ts';
+import type { EngineOutcome } from './engine.ts';
+import { CueUnavailable } from './errors.ts';
+import { explain } from './explain.ts';
 
+export { CueUnavailable } from './errors.ts';
 export { schemaFiles, schemaLimits } from './schema-files.ts';
 
 /** The CUE engine: one document against one schema at a time, nothing read but what the request holds. */
@@ -17,7 +25,7 @@ export interface Cue {
 }
 
 export interface CueOptions {
-  /** Limit of one validation, from its start in the engine. */
+  /** Limit of one validation in processor time; on the clock it may take several times as long when the machine is busy. */
   readonly timeoutMs?: number;
   /** Requests that may wait; one more rejects with {@link CueUnavailable}. */
   readonly maxQueue?: number;
@@ -64,11 +72,63 @@ export interface SecretAttribute {
   readonly origin: Origin;
 }
 
-/** The engine could not answer, through no fault of the input: stopped, overloaded, failed to start. */
-export class CueUnavailable extends Error {
-  override readonly name = 'CueUnavailable';
+export function createCue({ timeoutMs = 2_000, maxQueue = 1_000, spare = 1 }: CueOptions = {}): Cue {
+  const pool = createEnginePool({ engines: 1 + spare, maxQueue, timeoutMs });
+  return {
+    async validate(request, signal) {
+      const encoded = encodeRequest(request);
+      if ('refused' in encoded) return { ok: false, problems: [encoded.refused] };
+      // An engine that has served others may die of what they left in its memory: only a fresh one proves that this request is to blame.
+      for (;;) {
+        const { outcome, served } = await pool.use(encoded.schemaId, signal, (engine) => ask(engine, encoded));
+        if (outcome.kind === 'response') return resultOf(request, JSON.parse(outcome.text) as EngineResponse);
+        if (outcome.kind === 'timeout') {
+          return refusal(
+            request,
+            `validation was stopped after ${timeoutMs / 1_000} s of processor time: simplify the schema (disjunctions and comprehensions multiply)`,
+          );
+        }
+        if (outcome.kind === 'unanswered') throw new CueUnavailable(outcome.reason);
+        if (served === 0) return refusal(request, `the schema cannot be evaluated, it needs too much memory or nests too deeply (${outcome.reason})`);
+      }
+    },
+    warm: () => pool.warm(),
+    close: () => pool.close(),
+  };
 }
 
-export function createCue(_options: CueOptions = {}): Cue {
-  throw new CueUnavailable('not built yet');
+/** Sends the sources of the schema only to an engine that does not have them (any more). */
+async function ask(engine: PooledEngine, request: EncodedRequest): Promise<{ readonly outcome: EngineOutcome; readonly served: number }> {
+  let outcome = await engine.run(request.text(!engine.schemas.has(request.schemaId)));
+  if (outcome.kind === 'response' && outcome.text.startsWith('{"ok":false,"unknown":true')) outcome = await engine.run(request.text(true));
+  engine.schemas.add(request.schemaId);
+  return { outcome, served: engine.served };
+}
+
+function resultOf(request: CueRequest, response: EngineResponse): CueResult {
+  const { schema, document, rule, opaque = [] } = request;
+  const secrets = response.secrets ?? [];
+  if (response.ok) {
+    return {
+      ok: true,
+      ...(request.defaults && response.value !== undefined && { value: decodeValue(response.value) }),
+      secrets: secrets.map(({ path, reference, position }) => ({
+        path: path ?? [],
+        reference,
+        origin: schemaOrigin(schema, position) ?? { file: schemaName(schema), line: 1, column: 1 },
+      })),
+    };
+  }
+  const problems = explain(response.issues ?? [], response.more ?? 0, {
+    document,
+    schemaFile: schemaName(schema),
+    originOf: (position) => schemaOrigin(schema, position),
+    secrets: [...opaque, ...secrets.map(({ path }) => path ?? [])],
+    ...(rule !== undefined && { rule }),
+  });
+  return problems.length > 0 ? { ok: false, problems } : refusal(request, 'the CUE engine refused the document without saying why');
+}
+
+function refusal({ schema, rule }: CueRequest, message: string): CueResult {
+  return { ok: false, problems: [{ message, origin: { file: schemaName(schema), line: 1, column: 1 }, ...(rule !== undefined && { rule }) }] };
 }

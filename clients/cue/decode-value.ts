@@ -1,0 +1,13 @@
+import type { Scalar, Value } from '../../domain/value.ts';
+import type { EngineValue } from './engine-protocol.ts';
+
+/** Reads a value of the engine; see {@link EngineValue} for how it is written down. */
+export function decodeValue(encoded: EngineValue): Value {
+  if (encoded === null || typeof encoded !== 'object') return encoded;
+  if ('int' in encoded) return BigInt(encoded.int);
+  const [kind, ...rest] = encoded;
+  if (kind === 0) return rest.map(decodeValue);
+  const entries = new Map<string, Value>();
+  for (let i = 0; i + 1 < rest.length; i += 2) entries.set(rest[i] as string, decodeValue(rest[i + 1] as Exclude<Scalar, bigint>));
+  return entries;
+}
