@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { DesiredEntry } from '../../domain/plan.ts';
 import type { Place, Sink, SinkDefinition } from '../../sinks/sink.ts';
+import { cutCases, type Cut } from './contract/cuts.ts';
 import { failureCases } from './contract/failures.ts';
 import { ownershipCases } from './contract/ownership.ts';
 import { raceCases } from './contract/races.ts';
@@ -20,6 +21,8 @@ export interface ContractLeg {
   readonly large?: { readonly keys?: number; readonly characters?: number };
   /** Faults that cannot be staged for this leg, and why. */
   readonly cannot?: Partial<Record<Fault | 'outage', string>>;
+  /** Whether the bench has `connectCut`; the calls of the driver to its server are then cut one after the other. */
+  readonly cuts?: boolean;
   start(): Promise<Bench>;
 }
 
@@ -39,6 +42,8 @@ export type Fault =
 export interface Bench {
   /** A new connection with good credentials. The suite closes it. */
   connect(): Promise<Sink>;
+  /** Like `connect`, every call of the driver to its server going through `cut`. */
+  connectCut?(cut: Cut): Promise<Sink>;
   /** The name of a place that no one has used. */
   placeName(): string;
   /** Makes exactly these the values at the place, behind the sink's back: without ledger or undo record. No entries: the place is absent. */
@@ -82,6 +87,7 @@ export function describeSinkContract(name: string, leg: ContractLeg): void {
     describe('ownership', () => ownershipCases(scenarios));
     describe('races', () => raceCases(scenarios));
     describe('restoring', () => restoreCases(scenarios));
+    describe('cuts', () => cutCases(scenarios));
     describe('values', () => valueCases(scenarios));
     describe('failures', () => failureCases(scenarios));
   });

@@ -4,7 +4,10 @@ import { unflatten } from '../../domain/flatten.ts';
 import { toJson } from '../../domain/value.ts';
 import type { Place } from '../../sinks/sink.ts';
 import { redis } from '../../sinks/redis.ts';
+import { createConnection } from '../../sinks/redis/connection.ts';
+import { clientOptions } from '../../sinks/redis/options.ts';
 import { placeKeys } from '../../sinks/redis/place-keys.ts';
+import { createStore } from '../../sinks/redis/store.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { startRedis } from '../servers/redis.ts';
 import { describeSinkContract, type Bench, type Fault } from './contract.ts';
@@ -14,7 +17,7 @@ const layouts = ['hash', 'keys', 'json'] as const;
 
 describeWith('redis', 'the redis sink', () => {
   for (const layout of layouts) {
-    describeSinkContract(layout, { definition: redis, destination: { layout }, start: () => startBench(layout) });
+    describeSinkContract(layout, { definition: redis, destination: { layout }, cuts: true, start: () => startBench(layout) });
   }
 });
 
@@ -63,6 +66,15 @@ async function startBench(layout: (typeof layouts)[number]): Promise<Bench> {
 
   return {
     connect: () => connect({}),
+    connectCut: async (cut) => {
+      const options = redis.options.parse({ url: `redis://127.0.0.1:${server.port}` });
+      const connection = createConnection(() => clientOptions(options, async () => ''));
+      return createStore('redis', {
+        transaction: (...args) => cut(() => connection.transaction(...args)),
+        script: (...args) => cut(() => connection.script(...args)),
+        close: () => connection.close(),
+      });
+    },
     placeName: () => (layout === 'keys' ? `acme:${randomUUID()}:` : `acme:${randomUUID()}:settings`),
     write: async ({ name }, entries) => {
       const rendered = entries.map((entry) => redis.render(entry, fields));
