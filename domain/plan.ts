@@ -140,7 +140,9 @@ export function plan(desired: Desired, live: LiveState, policy: Policy, fingerpr
 
   const deletes: Delete[] = [];
   const kept: string[] = [];
-  const surplus = [...live.entries.keys()].filter((key) => !wanted.has(key));
+  // What our own place holds cannot be seen while it cannot be parsed; it then holds what the ledger says.
+  const unseen = placeOwned && live.corrupt !== undefined;
+  const surplus = [...(unseen ? owned : live.entries.keys())].filter((key) => !wanted.has(key));
   for (const key of surplus) {
     const ours = isOwned(key) || (policy.ownership === 'place' && overwrite);
     if (!ours) {
@@ -150,6 +152,8 @@ export function plan(desired: Desired, live: LiveState, policy: Policy, fingerpr
     else deletes.push({ key, before: live.entries.get(key) ?? undefined });
   }
 
+  // A place that we take over or that somebody added to holds more than the ledger knows.
+  const present = policy.ownership === 'place' ? Math.max(owned.size, live.entries.size) : owned.size;
   const holds: Hold[] = [];
   const unclaimed = policy.ownership === 'place' && live.exists && !placeOwned && !overwrite;
   if (unclaimed && desired.entries.length > 0 && (strangers.length > 0 || puts.length > 0 || live.corrupt !== undefined)) {
@@ -162,27 +166,39 @@ export function plan(desired: Desired, live: LiveState, policy: Policy, fingerpr
     holds.push({
       reason: 'not-owned',
       keys: strangers,
-      message: `${countOf(strangers.length, 'key')} exist with another value and were not written by varTrack: ${someOf(strangers)}; remove them, make them equal, or set onExisting: overwrite`,
+      message: `${countOf(strangers.length, 'key')} with another value, not written by varTrack: ${someOf(strangers)}; remove what is there, make it equal, or set onExisting: overwrite`,
     });
   }
-  if (deletes.length > 0 && desired.entries.length === 0) {
+  if (unseen && kept.length > 0) {
+    holds.push({
+      reason: 'not-owned',
+      keys: kept,
+      message: `it ${live.corrupt}, and ${countOf(kept.length, 'key')} that must stay cannot be taken over: ${someOf(kept)}; repair it, or remove it`,
+    });
+  }
+  if (desired.entries.length === 0 && (deletes.length > 0 || unseen)) {
     holds.push({
       reason: 'empty',
       keys: [],
-      message: `Git says nothing for it any more, and emptying a target is never automatic: ${countOf(deletes.length, 'owned key')} stay; remove the destination from the rule, or restore the files`,
+      message: `Git says nothing for it any more, and emptying a target is never automatic: it keeps ${unseen ? 'what it holds' : countOf(deletes.length, 'key')}; remove the destination from the rule, or restore the files`,
     });
-  } else if (!policy.deletesAllowed && exceeds(deletes.length, owned.size, policy.maxDeletes)) {
+  } else if (!policy.deletesAllowed && exceeds(deletes.length, present, policy.maxDeletes)) {
     holds.push({
       reason: 'too-many-deletes',
       keys: deletes.map((each) => each.key),
-      message: `${deletes.length} of ${countOf(owned.size, 'owned key')} would be deleted (${someOf(deletes.map((each) => each.key))}), above limits.deletes: ${formatLimit(policy.maxDeletes)}; run "vartrack sync --allow-deletes" if that is meant`,
+      message: `${deletes.length} of ${countOf(present, 'key')} would be deleted (${someOf(deletes.map((each) => each.key))}), above limits.deletes: ${formatLimit(policy.maxDeletes)}; run "vartrack sync --allow-deletes" if that is meant`,
     });
   }
   if (holds.length > 0) return held(...holds);
 
-  const settled =
-    puts.length === 0 && deletes.length === 0 && adopted.length === 0 && (ledger === null || (ledger.state === 'committed' && live.corrupt === undefined));
-  if (settled) {
+  // Nothing is what Git says, of a place that is not there or not ours: a write would make an empty one of it.
+  if (policy.ownership === 'place' && desired.entries.length === 0 && (!live.exists || !placeOwned))
+    return { kind: 'unchanged', generation: ledger?.generation ?? 0 };
+  const changes = puts.length + deletes.length + adopted.length;
+  // Keys that somebody else removed and Git does not want: kept in the ledger, they would be ours to delete when a stranger makes them anew.
+  const isStale = [...owned].some((key) => !wanted.has(key) && !live.entries.has(key));
+  const isCommitted = ledger === null || (ledger.state === 'committed' && live.corrupt === undefined);
+  if (changes === 0 && isCommitted && !isStale) {
     const moves = ledger !== null && (desired.inputsMoved || (owned.size > 0 && !sameOwner(ledger.owner, desired.owner)));
     if (!moves || (ledger.commit === desired.commit && sameOwner(ledger.owner, desired.owner)))
       return { kind: 'unchanged', generation: ledger?.generation ?? 0 };
@@ -220,7 +236,9 @@ export function digestOf(entries: readonly RenderedEntry[], fingerprint: Fingerp
 }
 
 function isSame(before: string | null, entry: RenderedEntry, ledger: Ledger | null, fingerprint: Fingerprint): boolean {
-  return before === null ? ledger?.keys[entry.key] === fingerprint(entry.text) : before === entry.text;
+  if (before !== null) return before === entry.text;
+  // An intent names values that may never have arrived, so it says nothing of one that cannot be read.
+  return ledger?.state === 'committed' && ledger.keys[entry.key] === fingerprint(entry.text);
 }
 
 function exceeds(deletes: number, owned: number, limit: DeleteLimit | null): boolean {
