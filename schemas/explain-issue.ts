@@ -18,8 +18,10 @@ export function explainIssue(issue: RawIssue): string | undefined {
     case 'invalid_key':
       return issue.issues[0]?.message;
     case 'invalid_union':
-      if (!Array.isArray(issue.options)) return undefined;
-      return `${issue.input === undefined ? 'is required; ' : ''}write one of ${issue.options.map(String).join(', ')}`;
+      if (Array.isArray(issue.options)) return `${issue.input === undefined ? 'is required; ' : ''}write one of ${issue.options.map(String).join(', ')}`;
+      return `${issue.input === undefined ? 'is required; ' : ''}write ${formsOf(issue.inst).join(' or ')}`;
+    case 'invalid_format':
+      return issue.format === 'regex' ? `does not match ${issue.pattern ?? 'its pattern'}` : `is not of the form ${issue.format}`;
     case 'too_small':
       return issue.origin === 'string' || issue.origin === 'array' ? 'must not be empty' : `must be at least ${issue.minimum}`;
     case 'too_big':
@@ -67,6 +69,17 @@ function nameOfType(input: unknown): string {
 
 function fieldsOf(schema: unknown): string[] {
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+/** What each alternative of a union looks like. */
+function formsOf(schema: unknown): string[] {
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap(formsOf);
+  if (schema instanceof z.ZodPipe) return formsOf(schema.in);
+  if (schema instanceof z.ZodObject) return [`{ ${Object.keys(schema.shape).join(', ')} }`];
+  if (schema instanceof z.ZodLiteral) return [...schema.values].map(String);
+  if (schema instanceof z.ZodEnum) return schema.options.map(String);
+  const type = schema instanceof z.ZodType ? schema.def.type : '';
+  return [typeNames[type] ?? 'another value'];
 }
 
 /** Edits to come from one text to the other; a swap of neighbours counts as one. */
