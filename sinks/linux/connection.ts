@@ -78,7 +78,8 @@ export function createLinuxSink(shell: Shell, options: LinuxSinkOptions): Sink {
     const ledger = Buffer.from(encodeLedger(plan.ledger));
     const [baseContent = '', baseLedger = ''] = plan.base.version.split(' ');
     const header = {
-      ...{ content_size: content.length, content_sum: digest(content), intent_size: intent.length, ledger_size: ledger.length },
+      ...{ content_size: content.length, content_sum: digest(content), intent_size: intent.length, intent_sum: digest(intent) },
+      ...{ ledger_size: ledger.length, ledger_sum: digest(ledger) },
       ...{ base_content: baseContent, base_ledger: baseLedger, generation: plan.ledger.generation },
       ...{ touched: touched ? 1 : 0, inherit: plan.base.ledger?.state === 'intent' ? plan.base.ledger.generation : 0 },
       ...{ create: fields.createDirectories ? 1 : 0, new_mode: fields.mode, new_owner: fields.owner ?? '', validate: fields.validate ?? '' },
@@ -142,19 +143,14 @@ interface Sight {
 
 /** Null where the parts do not belong together: somebody wrote in between. */
 function sightOf({ lines }: Reply, where: string): Sight | null {
-  const [content, ledger] = [fileOf(lines.get('content')), fileOf(lines.get('ledger'))];
-  if (!content || !ledger) throw new SinkError('unavailable', `${where}: the answer is not complete`);
-  if (!content.whole || !ledger.whole || lines.get('again') !== digestOrAbsent(ledger.bytes)) return null;
-  const undo = lines.get('undo');
-  return { content: content.bytes, ledger: ledger.bytes, undo: undo === undefined || undo === 'absent' ? null : Buffer.from(undo, 'base64') };
+  const [content, ledger, again] = [lines.get('content'), lines.get('ledger'), lines.get('again')];
+  if (content === undefined || ledger === undefined || again === undefined) throw new SinkError('unavailable', `${where}: the answer is not complete`);
+  const sight = { content: bytesOf(content), ledger: bytesOf(ledger), undo: bytesOf(lines.get('undo') ?? 'absent') };
+  return again === digestOrAbsent(sight.ledger) ? sight : null;
 }
 
-function fileOf(line: string | undefined): { readonly bytes: Buffer | null; readonly whole: boolean } | undefined {
-  if (line === undefined) return undefined;
-  if (line === 'absent') return { bytes: null, whole: true };
-  const [sum = '', text = ''] = line.split(' ');
-  const bytes = Buffer.from(text, 'base64');
-  return { bytes, whole: digest(bytes) === sum };
+function bytesOf(text: string): Buffer | null {
+  return text === 'absent' ? null : Buffer.from(text, 'base64');
 }
 
 function versionOf({ content, ledger }: Sight): string {

@@ -10,12 +10,17 @@ export interface Reply {
 /** Reads a script's output. One that does not end as every script ends was cut off, and is a failure whatever it held. */
 export function parseReply(result: ShellResult, where: string): Reply {
   const text = result.stdout.toString('latin1');
-  const lines = text.split('\n').map((line): [string, string] => {
+  const lines = new Map<string, string>();
+  let name = '';
+  for (const line of text.split('\n')) {
     const space = line.indexOf(' ');
-    return space < 0 ? [line, ''] : [line.slice(0, space), line.slice(space + 1)];
-  });
-  const [name, rest] = (text.endsWith('\n') && lines.at(-2)) || ['', ''];
-  if (name === 'end') return { end: rest, lines: new Map(lines) };
+    // A value that goes on; joining megabytes line by line is left to the strings of the engine, which do it by reference.
+    if (space < 0) lines.set(name, (lines.get(name) ?? '') + line);
+    else lines.set((name = line.slice(0, space)), line.slice(space + 1));
+  }
+  const rest = text.endsWith('\n') ? (lines.get(name) ?? '') : '';
+  if (!text.endsWith('\n')) name = '';
+  if (name === 'end') return { end: rest, lines };
   if (name === 'fail') throw failureOf(Buffer.from(rest, 'latin1').toString('utf8'), where);
   throw cutOff(result, where);
 }

@@ -2,8 +2,10 @@
  * The remote half of the driver: POSIX `sh` with coreutils or busybox, the same over every transport.
  *
  * Input: the script in base64 on the first line, a header of `name=value` lines up to an empty one, then raw bytes of known lengths.
- * Output: `name value` lines; the last one is `end …`, or `fail <code> <detail>`. Anything else was cut off.
+ * Output: `name value` lines, a line without a space goes on with the value before it; the last one is `end …`, or `fail <code> <detail>`.
+ * Anything else was cut off.
  * Values only ever travel on stdin and stdout and into files of mode 0600 beside the target; never in argv, environment or stderr.
+ * Every command is a process, and processes are what the time goes into: no more of them than it takes.
  */
 export const BOOT = 'IFS= read -r s && s=$(printf %s "$s" | base64 -d) && eval "$s"';
 
@@ -17,7 +19,7 @@ while IFS= read -r line; do
   eval "\${line%%=*}=\$value"
 done
 [ "$headed" ] || fail truncated
-for tool in base64 chmod chown date flock head mkdir mv rm sha256sum stat sync tail tr wc; do
+for tool in base64 chmod chown date flock head mkdir mv rm sed sha256sum stat sync tail tr wc; do
   command -v "$tool" >/dev/null 2>&1 || fail missing "$tool"
 done
 
@@ -38,10 +40,11 @@ inside() { case \${PWD%/}/ in "$base"/*) ;; *) fail outside "$PWD" ;; esac; }
 enter() {
   base=
   if [ -n "$root" ]; then
-    probe "$root/." || fail no-root
-    cd -P -- "$root" 2>/dev/null || fail system 'Permission denied'
+    cd -P -- "$root" 2>/dev/null || { probe "$root/." || fail no-root; fail system 'Permission denied'; }
     base=\${PWD%/}
   fi
+  cd -P -- "\${dir:-/}" 2>/dev/null && { inside; return 0; }
+  # Which of the many reasons: find the last directory on the way that is there.
   at=$dir
   until probe "$at/."; do
     if [ -L "$at" ]; then fail dangling "$at"; fi
@@ -49,7 +52,8 @@ enter() {
   done
   cd -P -- "\${at:-/}" 2>/dev/null || fail system 'Permission denied'
   inside
-  [ "$at" = "$dir" ] && return 0
+  # Somebody else has made it in between.
+  [ "$at" != "$dir" ] || return 0
   [ "$create" = 1 ] || return 1
   must make_directory
   cd -P -- "$dir" 2>/dev/null || fail system 'Permission denied'
@@ -61,7 +65,6 @@ make_directory() { umask 022; mkdir -p -- "$dir"; }
 measure() {
   sum=absent mode= owner= size=0
   regular "$1" || return 0
-  [ "$size" -le "$max" ] || fail large "$size"
   must digest "$1"
   sum=\${out%% *}
 }
@@ -80,18 +83,18 @@ ledger=.$file.vartrack undo=.$file.vartrack.undo
 // The ledger is looked at before and after the content, so that the two belong together; the caller asks again if it moved.
 const READ = String.raw`
 send() {
-  if [ "$sum" = absent ]; then printf '%s absent\n' "$1"; return 0; fi
-  printf '%s %s ' "$1" "$sum"
-  head -c "$((max + 1))" <"./$2" | base64 | tr -d '\n'
-  printf '\n'
+  if ! regular "$2"; then printf '%s absent\n' "$1"; return 0; fi
+  [ "$size" -le "$max" ] || fail large "$size"
+  printf '%s \n' "$1"
+  base64 <"./$2" || fail system "$(base64 2>&1 >/dev/null <"./$2" | sed 's/.*: //')"
 }
 create=0
 if ! enter; then printf 'content absent\nledger absent\nagain absent\nundo absent\nend read\n'; exit 0; fi
-measure "$ledger"; send ledger "$ledger"
-measure "$file"; send content "$file"
+send ledger "$ledger"
+send content "$file"
 if [ "$undone" = 1 ]; then
   if regular "$undo"; then
-    printf 'undo '; head -n 2 <"./$undo" | base64 | tr -d '\n'; printf '\n'
+    printf 'undo \n'; head -n 2 <"./$undo" | base64
   else printf 'undo absent\n'
   fi
 fi
@@ -107,8 +110,9 @@ trap 'exit 1' HUP INT TERM PIPE
 receive() { cat >"./$temp.in"; }
 # Temporary files of writers that were killed, an hour after.
 sweep() {
-  now=$(date +%s)
   for left in "./.$file.vartrack.tmp".*; do
+    case $left in "./$temp".*) continue ;; esac
+    now=$(date +%s)
     made=$(stat -c %Y -- "$left" 2>/dev/null) || continue
     [ "$((now - made))" -lt 3600 ] || rm -f -- "$left"
   done
@@ -126,12 +130,12 @@ run() {
   [ "$code" = 0 ] || fail "$1" "$code" "$(tail -n 1 -- "./$temp.err" | head -c 300 | base64 | tr -d '\n')"
 }
 with_timeout() { command -v timeout >/dev/null 2>&1 || fail missing timeout; }
+# Gives a temporary file a mode and an owner; without the latter it stays ours.
 own() {
-  probe "./$1" || fail system 'No such file or directory'
-  set -- "$1" "$2" "$3" $seen
+  regular "$1" || fail system 'No such file or directory'
   # chown before chmod: it takes set-uid bits away.
-  [ "$6" = "$3" ] || must chown -- "$3" "./$1"
-  must chmod -- "$2" "./$1"
+  if [ "$3" ] && [ "$owner" != "$3" ]; then must chown -- "$3" "./$1"; mode=; fi
+  [ "$mode" = "$2" ] || must chmod -- "$2" "./$1"
 }
 `;
 
@@ -145,12 +149,8 @@ case $file in ?*.*) new=$new.\${file##*.} ;; esac
 split_content() { head -c "$content_size" <"./$temp.in" >"./$new"; }
 split_intent() { tail -c "+$((content_size + 1))" <"./$temp.in" | head -c "$intent_size" >"./$temp.intent"; }
 split_ledger() { tail -c "$ledger_size" <"./$temp.in" >"./$temp.ledger"; }
-must split_content; must split_intent; must split_ledger; must rm -f -- "./$temp.in"
-measure "$new"; [ "$sum" = "$content_sum" ] || fail truncated
-measure "$temp.intent"; intent_sum=$sum
-measure "$temp.ledger"; ledger_sum=$sum
+must split_content; must split_intent; must split_ledger
 [ -z "$validate" ] || [ "$touched" = 0 ] || run validate "$new" "$validate"
-must sync -- "./$new" "./$temp.intent" "./$temp.ledger"
 
 lock
 measure "$ledger"; have=$sum
@@ -163,8 +163,7 @@ elif [ "$have" != "$base_ledger" ] || [ "$current" != "$base_content" ]; then fa
 fi
 
 if [ "$current" = absent ]; then
-  keep=$new_mode
-  probe "./$new"; set -- $seen; whose=\${new_owner:-$3}
+  keep=$new_mode whose=$new_owner
 else keep=$current_mode whose=$current_owner
 fi
 [ "$touched" = 0 ] || own "$new" "$keep" "$whose"
@@ -189,14 +188,13 @@ record() {
 store_undo() { record >"./$temp.undo"; }
 if [ "$resume" = 0 ]; then
   must store_undo
-  must sync -- "./$temp.undo"
+  must sync -- "./$new" "./$temp.intent" "./$temp.ledger" "./$temp.undo"
   must mv -f -- "./$temp.undo" "./$undo"
   [ "$touched" = 0 ] || must mv -f -- "./$temp.intent" "./$ledger"
   must sync -- .
 fi
 if [ "$touched" = 1 ]; then
   must mv -f -- "./$new" "./$file"
-  must sync -- .
   [ -z "$reload" ] || run reload "$file" "$reload"
 fi
 must mv -f -- "./$temp.ledger" "./$ledger"
@@ -230,7 +228,6 @@ if [ "$touched" = 1 ]; then
     must sync -- "./$temp.old"
     must mv -f -- "./$temp.old" "./$file"
   fi
-  must sync -- .
   [ -z "$reload" ] || run reload "$file" "$reload"
 fi
 must sync -- "./$temp.in"

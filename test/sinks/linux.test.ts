@@ -5,7 +5,20 @@ import { startLocalBench, startSshBench } from './linux-bench.ts';
 
 const noServer = 'there is no server: the commands run on this machine';
 
-const refuses: Readonly<Record<string, readonly string[]>> = {};
+const refuses: Readonly<Record<string, readonly string[]>> = {
+  // Names are those of POSIX; a value is one that sh and dotenv readers take alike.
+  env: [
+    'a value with line breaks',
+    'a value with quotes',
+    'a key with a space',
+    'a key with quotes',
+    'a key with a backslash',
+    'a key with signs',
+    'a key in another script',
+    'a key that is a number',
+  ],
+  ini: ['a key with signs'],
+};
 
 for (const format of Object.keys(linux.layouts)) {
   const leg: Omit<ContractLeg, 'start'> = {
