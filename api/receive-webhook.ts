@@ -59,7 +59,7 @@ export function createWebhookReceiver(deps: WebhookDependencies): (request: Requ
 
     const wrongType = contentTypeProblem(request);
     if (wrongType) return answerWhy(response, 'wrong-type', wrongType);
-    const body = await readBody(request);
+    const body = await readBody(request, response);
     if (body.kind !== 'read') return refuseBody(response, body.kind, deps.maxBodyBytes);
 
     const secret = await readSecret(deps, response, webhookSecret);

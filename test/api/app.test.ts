@@ -198,6 +198,12 @@ describe('a webhook is refused', () => {
     expect(answer).toMatch(/Connection: close/i);
   });
 
+  it('with 413 in the middle of a body without an end, over the connection that it still writes to', async () => {
+    await start({ maxBodyBytes: 1000 });
+    const head = `POST ${HOOK} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    expect(await raw(`${head}${`64\r\n${' '.repeat(100)}\r\n`.repeat(25)}`)).toMatch(/^HTTP\/1.1 413 /);
+  });
+
   it.each([
     ['application/x-www-form-urlencoded', /choose the content type application\/json/],
     ['text/plain', /must be application\/json/],
@@ -246,7 +252,7 @@ describe('a webhook is refused', () => {
     expect(answer).toMatchObject({ status: 503, body: { status: 'unavailable' } });
     expect(answer.headers.get('retry-after')).toBe('5');
     expect(JSON.stringify(answer.body)).not.toContain('10.1.2.3');
-    expect(api.logText()).toContain('10.1.2.3');
+    await expect.poll(() => api.logText()).toContain('10.1.2.3');
   });
 
   it('with 503 inside the budget when Temporal does not answer', async () => {
@@ -257,10 +263,11 @@ describe('a webhook is refused', () => {
   it('with 503 when its secret cannot be read or is empty: never is everything let in', async () => {
     await start({ resolveCredential: () => Promise.resolve('') });
     expect(await api.send(HOOK, delivery('github', 'push', fixture('github-push-branch'), ''))).toMatchObject({ status: 503 });
+    await expect.poll(() => api.logText()).toContain('the webhook secret is empty');
     await api.server.drain(0);
     await start({ resolveCredential: () => Promise.reject(new Error('environment variable HOOK is not set')) });
     expect(await api.send(HOOK, push())).toMatchObject({ status: 503 });
-    expect(api.logText()).toContain('HOOK is not set');
+    await expect.poll(() => api.logText()).toContain('HOOK is not set');
   });
 
   it('with 500 and no word of the cause when something unforeseen breaks', async () => {
