@@ -24,7 +24,7 @@ const KEYS_NAMED = 20;
 /** Brings one target to the desired state of the commit, and says `Synced` only after a fresh read found nothing more to do (I5). */
 export async function applyTarget(deps: ActivityDeps, input: ApplyTargetInput): Promise<Applied> {
   const { tenant, target } = input;
-  return attempt(`${tenant}/${target.rule}: ${target.sink} ${target.place}`, async (own) => {
+  return attempt(`rule ${target.rule}: ${target.sink}`, async (own) => {
     const [pause, found] = await Promise.all([deps.pauseOf(tenant), recallTarget(deps, input, own.signal)]);
     if (pause) throw ApplicationFailure.nonRetryable(parkedMessage(pause), FAILURE.parked);
     try {
@@ -47,7 +47,7 @@ interface Work {
 }
 
 async function write(work: Work): Promise<Applied> {
-  const { deps, input, own, sink, target } = work;
+  const { deps, input, own, sink, rule, target } = work;
   const { fingerprint } = deps;
   const context: SinkContext = { signal: own.signal, keys: target.entries.map((entry) => entry.key), fingerprint };
   if (input.undoFirst) await undoEarlier(work, input.undoFirst);
@@ -64,7 +64,11 @@ async function write(work: Work): Promise<Applied> {
       continue;
     }
     const plan = await assess(work, live);
-    if (plan.kind === 'held') throw ApplicationFailure.nonRetryable(plan.holds.map((hold) => hold.message).join('; '), FAILURE.held);
+    if (plan.kind === 'held')
+      throw ApplicationFailure.nonRetryable(
+        plan.holds.map((hold) => `rule ${rule.name}: ${input.target.sink} ${input.target.place}: ${hold.message}`).join('; '),
+        FAILURE.held,
+      );
     if (plan.kind === 'unchanged') return proven(work, live, written);
     if (written)
       surprise = `; after the write it differed again at ${someOf([...plan.puts.map(({ entry }) => entry.key), ...plan.deletes.map(({ key }) => key)])}`;
@@ -78,7 +82,10 @@ async function write(work: Work): Promise<Applied> {
       if (!written) own.wroteNothing();
     }
   }
-  throw new SinkError('conflict', `somebody else changes it at the same time: ${TRIES} attempts met another state than they had read${surprise}`);
+  throw new SinkError(
+    'conflict',
+    `${input.target.place}: somebody else changes it at the same time: ${TRIES} attempts met another state than they had read${surprise}`,
+  );
 }
 
 /** The fresh read found nothing to do: whether this write is why. */

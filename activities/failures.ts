@@ -1,4 +1,5 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
+import { CredentialError } from '../clients/credentials.ts';
 import { CueUnavailable } from '../clients/cue/cue.ts';
 import { GitError } from '../clients/git.ts';
 import { InvalidInput } from '../domain/problem.ts';
@@ -24,6 +25,7 @@ export function toFailure(error: unknown, where: string, details: FailureDetails
   }
   if (error instanceof GitError)
     return failure(`git ${error.reason}`, `${where}: ${error.message}`, error.reason === 'unavailable' || error.reason === 'corrupt', details);
+  if (error instanceof CredentialError) return failure('credential', `${where}: ${error.message}`, false, details);
   if (error instanceof CueUnavailable) return failure('cue unavailable', `${where}: ${error.message}`, true, details);
   if (error instanceof InvalidInput) return failure('invalid', `${where}: ${error.message}`, false, details);
   // Not foreseen: perhaps a passing fault of the machine, perhaps a bug. Retried where it shows, under its own name.

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { CredentialError } from '../clients/credentials.ts';
 import { GitError } from '../clients/git.ts';
 import { InvalidInput, formatProblem } from '../domain/problem.ts';
 import { bounded } from '../domain/status.ts';
@@ -38,10 +39,15 @@ async function prepareStream(deps: ActivityDeps, input: PrepareInput, signal: Ab
     // A paused tenant parks also while Git does not answer.
     const pause = await pausing;
     if (pause) return { kind: 'parked', why: parkedMessage(pause) };
-    if (error instanceof InvalidInput)
-      return { kind: 'rejected', ...(commit !== undefined && { commit }), problems: bounded(error.problems.map(formatProblem)) };
-    if (error instanceof GitError && error.reason === 'not-found') return { kind: 'nothing', why: error.message };
-    if (error instanceof GitError && (error.reason === 'unauthorized' || error.reason === 'rejected')) return { kind: 'rejected', problems: [error.message] };
+    const at = commit === undefined ? {} : { commit };
+    if (error instanceof InvalidInput) return { kind: 'rejected', ...at, problems: bounded(error.problems.map(formatProblem)) };
+    if (error instanceof CredentialError) return { kind: 'rejected', ...at, problems: [error.message] };
+    if (error instanceof GitError) {
+      // A forge says "not found" of a repository that the credential may not see, too.
+      if (error.reason === 'not-found' && error.missing === 'revision') return { kind: 'nothing', why: error.message };
+      if (error.reason === 'not-found' || error.reason === 'unauthorized' || error.reason === 'rejected')
+        return { kind: 'rejected', ...at, problems: [error.message] };
+    }
     throw error;
   }
 }
@@ -92,7 +98,8 @@ async function changeOf(
 ): Promise<PreparedTarget['change']> {
   const { tenant, repository, stream, request } = input;
   const bundle = deps.bundle();
-  const where = `rule ${rule.name}: ${target.sink} ${target.place.name}`;
+  // A sink's own errors name the place; what is said of its content here does not.
+  const where = `rule ${rule.name}: ${target.sink}`;
   try {
     const sink = await deps.sinks.get(bundle, tenant, target.sink);
     const live = await sink.read(target.place, { signal, keys: target.entries.map((entry) => entry.key), fingerprint: deps.fingerprint });
@@ -113,9 +120,13 @@ async function changeOf(
       },
       live,
     );
-    if (plan.kind === 'held') holds.push(...plan.holds.map((hold) => `${where}: ${hold.message}`));
+    if (plan.kind === 'held') holds.push(...plan.holds.map((hold) => `${where} ${target.place.name}: ${hold.message}`));
     return plan.kind === 'unchanged' ? 'unchanged' : 'write';
   } catch (error) {
+    if (error instanceof CredentialError) {
+      problems.push(`${where}: ${error.message}`);
+      return 'unchecked';
+    }
     if (!(error instanceof SinkError)) throw error;
     if (error.reason === 'unauthorized') deps.sinks.drop(tenant, target.sink);
     // What may pass is the write's to retry; what will not is told now, before anything is written. Under `continue` it must not stop the others.

@@ -11,7 +11,7 @@ import { undoWrite } from './undo-write.ts';
 /** Puts one target back to exactly what the run's write replaced, and proves it by a fresh read where the write's own read is known (I6). */
 export async function restoreTarget(deps: ActivityDeps, input: RestoreTargetInput): Promise<Restored> {
   const { tenant, target } = input;
-  return attempt(`${tenant}/${target.rule}: ${target.sink} ${target.place}`, async (own) => {
+  return attempt(`rule ${target.rule}: ${target.sink}`, async (own) => {
     own.aboutToWrite();
     try {
       return await restore(deps, input, own.signal);
@@ -19,7 +19,7 @@ export async function restoreTarget(deps: ActivityDeps, input: RestoreTargetInpu
       if (error instanceof SinkError && error.reason === 'unauthorized') deps.sinks.drop(tenant, target.sink);
       // Undoing again cannot undo what somebody else wrote since; a person has to look.
       if (error instanceof SinkError && error.reason === 'conflict') {
-        throw ApplicationFailure.nonRetryable(`${target.sink} ${target.place}: ${error.message}`, 'sink conflict');
+        throw ApplicationFailure.nonRetryable(`rule ${target.rule}: ${target.sink}: ${error.message}`, 'sink conflict');
       }
       throw error;
     }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { ApplicationFailure } from '@temporalio/common';
 import { inject } from 'vitest';
 import type { Activities, ApplyTargetInput, PreparedRule, PreparedTarget } from '../../activities/activity-types.ts';
+import { requestResults } from '../../clients/sync-result.ts';
 import { startSync } from '../../clients/start-sync.ts';
 import { registerSearchAttributes } from '../../clients/temporal.ts';
 import type { RunOutcome } from '../../domain/status.ts';
@@ -74,14 +75,7 @@ function streamLab(client: Client, taskQueue: string): StreamLab {
       const { workflowId, runId } = await startSync(client, { tenant, repository: 'config', stream: 'main' }, whole, { taskQueue });
       return client.workflow.getHandle(workflowId, runId);
     },
-    async result(handle) {
-      try {
-        return (await handle.result()) as SyncResult;
-      } catch (error) {
-        if (error instanceof WorkflowFailedError && error.cause instanceof ApplicationFailure) return error.cause.details?.[0] as SyncResult;
-        throw error;
-      }
-    },
+    result: requestResults,
     async outcome(handle) {
       const last = (await lab.result(handle)).requests.at(-1);
       if (!last) throw new Error('the run ended without a request');
