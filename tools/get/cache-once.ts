@@ -1,10 +1,11 @@
-import { randomUUID } from 'node:crypto';
-import { access, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_INTERVAL_MS = 250;
+const TOUCH_INTERVAL_MS = 2_000;
+const ABANDONED_AFTER_MS = 20_000;
 
 /** Where downloaded and built servers stay between runs: `${XDG_CACHE_HOME:-~/.cache}/vartrack/servers`. */
 export function cacheFolder(): string {
@@ -18,7 +19,7 @@ export async function locateCached(key: string): Promise<string | undefined> {
 }
 
 /**
- * Fills the folder of `key` once: `fill` writes into a temporary sibling that is renamed when it is complete, so a folder that exists is whole.
+ * Fills the folder of `key` once: `fill` writes into a sibling that is renamed when it is complete, so a folder that exists is whole.
  * Two runs at once do the work once: the second waits for the first, and takes over if that one died.
  */
 export async function cacheOnce(key: string, fill: (folder: string) => Promise<void>): Promise<string> {
@@ -27,45 +28,44 @@ export async function cacheOnce(key: string, fill: (folder: string) => Promise<v
   const unlock = await lock(`${folder}.lock`);
   try {
     if (await exists(folder)) return folder;
-    const unfinished = `${folder}.${randomUUID()}.tmp`;
-    try {
-      await mkdir(unfinished);
-      await fill(unfinished);
-      await rename(unfinished, folder);
-    } finally {
-      await rm(unfinished, { recursive: true, force: true });
-    }
+    const unfinished = `${folder}.unfinished`;
+    // A run that was killed has left its half.
+    await rm(unfinished, { recursive: true, force: true });
+    await mkdir(unfinished);
+    await fill(unfinished);
+    await rename(unfinished, folder);
     return folder;
   } finally {
     await unlock();
   }
 }
 
+/** Holds a file that exists as long as its owner keeps touching it: a process id would mean nothing in another container or after a reboot. */
 async function lock(path: string): Promise<() => Promise<void>> {
-  for (;;) {
-    try {
-      const file = await open(path, 'wx');
-      await file.writeFile(String(process.pid));
-      await file.close();
-      return () => rm(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    if (await ownerIsGone(path)) await rm(path, { force: true });
+  while (!(await create(path))) {
+    if (await isAbandoned(path)) await rm(path, { force: true });
     else await delay(POLL_INTERVAL_MS);
+  }
+  const touch = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => undefined), TOUCH_INTERVAL_MS);
+  return async () => {
+    clearInterval(touch);
+    await rm(path, { force: true });
+  };
+}
+
+async function create(path: string): Promise<boolean> {
+  try {
+    await writeFile(path, '', { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
   }
 }
 
-async function ownerIsGone(path: string): Promise<boolean> {
-  const pid = Number(await readFile(path, 'utf8').catch(() => ''));
-  // Empty: the owner has created the file and not yet written its id.
-  if (!pid) return false;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
-  }
+async function isAbandoned(path: string): Promise<boolean> {
+  const info = await stat(path).catch(() => undefined);
+  return info !== undefined && Date.now() - info.mtimeMs > ABANDONED_AFTER_MS;
 }
 
 async function exists(path: string): Promise<boolean> {

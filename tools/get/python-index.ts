@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { getCACertificates } from 'node:tls';
 
 import { parse } from 'ini';
 import { EnvHttpProxyAgent, fetch } from 'undici';
@@ -14,7 +15,9 @@ const REQUEST_TIMEOUT_MS = 10 * 60_000;
  * whatever the index or a mirror sends, only the reviewed bytes are used.
  */
 export async function downloadWheel(project: string, fileName: string, sha256: string): Promise<Buffer> {
-  const dispatcher = new EnvHttpProxyAgent();
+  // The system's certificates too: behind a company's proxy pip trusts them and Node alone would not.
+  const ca = [...getCACertificates('default'), ...getCACertificates('system')];
+  const dispatcher = new EnvHttpProxyAgent({ connect: { ca }, requestTls: { ca } });
   try {
     const page = new URL(`${(await indexUrl()).replace(/\/+$/, '')}/${project}/`);
     const listing = await get(page, dispatcher);
