@@ -7,6 +7,8 @@ import { formatPath } from './value.ts';
 
 /** What a kind of sink says of its places; the part of a sink definition that is needed here. */
 export interface PlaceRules {
+  /** Names the system that options connect to; without it, sinks with equal options are one. */
+  system?(options: unknown): string;
   placeProblem(name: string, fields: unknown): string | null;
   identity(name: string, fields: unknown): string;
 }
@@ -20,7 +22,7 @@ interface Claim {
   readonly rule: string;
   readonly index: number;
   readonly sink: string;
-  /** What the sink connects to; equal for sinks with equal options. */
+  /** What the sink connects to; equal for sinks that are one system. */
   readonly connection: string;
   /** Names of targets inside the connected system. */
   readonly pattern: string;
@@ -44,7 +46,13 @@ export function checkTargets(bundle: Bundle, kinds: PlaceRulesByKind, skipped: R
         const { messages, patterns } = inspect(tenantName, ruleName, destination, routes, kind);
         const key = placeKey(tenantName, ruleName, index);
         problems.push(...messages.map((message) => ({ key, message })));
-        const base = { tenant: tenantName, rule: ruleName, index, sink: destination.sink, connection: `${connection.kind} ${stableJson(connection.options)}` };
+        const base = {
+          tenant: tenantName,
+          rule: ruleName,
+          index,
+          sink: destination.sink,
+          connection: `${connection.kind} ${kind.system?.(connection.options) ?? stableJson(connection.options)}`,
+        };
         claims.push(...patterns.map((pattern) => ({ ...base, pattern })));
       }
     }
