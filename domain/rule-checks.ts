@@ -50,8 +50,7 @@ function environmentProblem(template: string, variable: string): string | null {
 
 /** Why no ref could ever match, or null. */
 function refPatternProblem(pattern: string): string | null {
-  if (/^(?:refs\/)?(?:heads|tags)\//.test(pattern) && pattern.startsWith('refs/'))
-    return 'can never match: write the short name, without refs/heads/ or refs/tags/';
+  if (/^refs\/(?:heads|tags)\//.test(pattern)) return 'can never match: write the short name, without refs/heads/ or refs/tags/';
   const plain = pattern.replaceAll(/\[[^\]]*\]/g, 'x');
   if (plain === '' || /[\s~^:\\]|\.\.|@\{|^\/|\/$|\/\/|\.lock$/.test(plain)) return 'can never match: no branch or tag can have such a name';
   return null;

@@ -16,6 +16,7 @@ export const fakeSinks: BundleSinks = {
     destination: z
       .strictObject({ format: z.enum(['env', 'json']).default('env'), mode: z.string().optional() })
       .transform(({ format, ...rest }) => ({ layout: format, ...rest })),
+    system: (options) => (options as { host: string }).host.toLowerCase(),
     placeProblem: (name) => (name.startsWith('/') ? null : 'must be an absolute path'),
     identity: (name) => name.replaceAll(/\/+/g, '/'),
   },

@@ -60,6 +60,12 @@ describe('targets with two writers (I11)', () => {
     expect(problems({ a: own, b: own })).toEqual([]);
   });
 
+  test('are refused where the kind says that two connections lead to one system', () => {
+    const on = (host: string): Tenant => tenant({ one: rule(main, at('hosts', '/etc/app.env')) }, { hosts: { kind: 'linux', options: { host, user: host } } });
+    expect(problems({ a: on('web1'), b: on('WEB1') })).toHaveLength(1);
+    expect(problems({ a: on('web1'), b: on('web2') })).toEqual([]);
+  });
+
   test('are refused within one rule', () => {
     const rules = { one: rule(main, at('cache', 'x:{env}'), at('cache', 'x:production')) };
     expect(problems({ acme: tenant(rules) })).toEqual([expect.stringContaining('(to[0], sink cache) and rule one of tenant acme (to[1], sink cache)')]);
