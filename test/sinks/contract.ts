@@ -87,7 +87,7 @@ export function describeSinkContract(name: string, leg: ContractLeg): void {
     describe('ownership', () => ownershipCases(scenarios));
     describe('races', () => raceCases(scenarios));
     describe('restoring', () => restoreCases(scenarios));
-    describe('cuts', () => cutCases(scenarios));
+    if (leg.cuts === true) describe('cuts', () => cutCases(scenarios));
     describe('values', () => valueCases(scenarios));
     describe('failures', () => failureCases(scenarios));
   });
