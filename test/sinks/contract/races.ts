@@ -55,6 +55,14 @@ export function raceCases(scenarios: Scenarios): void {
     await untouched(it, () => failure(it.apply(plan), 'conflict'));
   });
 
+  test('a value that was to be adopted and that a stranger changed does not become ours', async () => {
+    const it = await scenarios.begin();
+    await it.stranger({ host: canary, port: 1 });
+    const plan = await it.planWrite({ host: canary, port: 1 });
+    await it.stranger({ host: `by hand ${canary}`, port: 1 });
+    await untouched(it, () => failure(it.apply(plan), 'conflict'));
+  });
+
   test('a key that was to be deleted and that a stranger changed is not deleted', async () => {
     const it = await scenarios.begin();
     await it.sync({ host: 'db1', old: 'x' });

@@ -1,0 +1,28 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { sinkDefinitions } from '../../sinks/registry.ts';
+
+describe.each(Object.entries(sinkDefinitions))('%s', (name, definition) => {
+  test('is registered under its kind', () => expect(definition.kind).toBe(name));
+
+  test('has its first layout as the default', () => {
+    expect(definition.destination.parse({}).layout).toBe(Object.keys(definition.layouts)[0]);
+  });
+
+  test('refuses unknown fields of a destination and of the connection', () => {
+    expect(definition.destination.safeParse({ colour: 'red' }).success).toBe(false);
+    expect(definition.options.safeParse({ colour: 'red' }).success).toBe(false);
+  });
+});
+
+test('the registry loads without the libraries of the systems', async () => {
+  const script = `
+    import { createRequire } from 'node:module';
+    await import(${JSON.stringify(new URL('../../sinks/registry.ts', import.meta.url).href)});
+    const { cache } = createRequire(import.meta.url);
+    console.log(JSON.stringify(Object.keys(cache)));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
+  const loaded = JSON.parse(stdout) as string[];
+  expect(loaded.filter((file) => /node_modules\/(ioredis|ssh2)\//.test(file))).toEqual([]);
+});
