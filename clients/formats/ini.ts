@@ -1,4 +1,4 @@
-import { parsePath, type Node, type Path } from '../../domain/value.ts';
+import { formatPath, parsePath, type Node, type Path } from '../../domain/value.ts';
 import { addEntry, descend, mapDraft } from './map-draft.ts';
 import type { SourceText } from './source-text.ts';
 
@@ -19,9 +19,9 @@ export function parseIni(source: SourceText): Node {
     if (trimmed === '' || trimmed.startsWith(';') || trimmed.startsWith('#')) continue;
     if (trimmed.startsWith('[')) {
       path = sectionPath(source, start, trimmed);
-      const first = opened.get(trimmed);
+      const first = opened.get(formatPath(path));
       if (first !== undefined) throw source.refuse(start, `the section is there twice, first in line ${first}; join them`, path);
-      opened.set(trimmed, source.originAt(start).line);
+      opened.set(formatPath(path), source.originAt(start).line);
       section = descend(root, path, source.originAt(start));
     } else {
       // By hand and not by one pattern, which takes quadratic time on a line of blanks.

@@ -262,6 +262,14 @@ describe('a plan is held', () => {
     expect(reasonsOf(planned(wish, place, policyOf({ maxDeletes: { count: 1 }, deletesAllowed: true })))).toEqual(['write']);
   });
 
+  it('by the share of what is in a whole place, when that is more than the ledger knows', () => {
+    const place = placeOf({ a: '1', b: '1', c: '1', theirs: '1' });
+    const wish = desiredOf({ a: '1', b: '1', c: '1' });
+    const rules = policyOf({ ownership: 'place', onExisting: 'overwrite' });
+    expect(reasonsOf(planned(wish, place, { ...rules, maxDeletes: { percent: 25 } }))).toEqual(['write']);
+    expect(messagesOf(planned(wish, place, { ...rules, maxDeletes: { percent: 24 } }))).toContain('1 of 4 keys would be deleted (theirs)');
+  });
+
   it('for all reasons at once', () => {
     const place = placeOf({ a: '1', b: '1', s: '9' }, ledgerOf({ a: '1', b: '1' }));
     expect(reasonsOf(planned(desiredOf({ s: '1' }), place, policyOf({ maxDeletes: { count: 1 } })))).toEqual(['not-owned', 'too-many-deletes']);
@@ -295,6 +303,17 @@ describe('a place of ours that cannot be parsed', () => {
     for (const there of [{ ...placeOf({}, fence), corrupt: 'is not JSON' }, placeOf({ theirs: '1' }, fence), { ...ABSENT, ledger: fence }]) {
       expect(planned(desiredOf({}), there, policyOfPlace())).toEqual({ kind: 'unchanged', generation: 2 });
     }
+  });
+});
+
+describe('a place of ours that somebody removed', () => {
+  it('stays absent while Git says nothing for it, and is made anew when it does', () => {
+    const gone = { ...ABSENT, ledger: ledgerOf({ a: '1' }) };
+    for (const ownership of ['place', 'keys'] as const) {
+      expect(written(desiredOf({ a: '1' }, { inputsMoved: false }), gone, policyOf({ ownership })).puts).toMatchObject([{ entry: { key: 'a' }, before: null }]);
+    }
+    expect(planned(desiredOf({}), gone, policyOf({ ownership: 'place' }))).toEqual({ kind: 'unchanged', generation: 1 });
+    expect(written(desiredOf({}), gone, policyOf()).ledger.keys).toEqual({});
   });
 });
 

@@ -20,7 +20,7 @@ describe('an INI file', () => {
 
   it.each([
     ['a duplicate key', '[a]\nb=1\nb=2\n', 'a.ini:3:1 a.b: the key is there twice, first in line 2; remove one'],
-    ['a duplicate section', '[a]\n[b]\n[a]\n', 'a.ini:3:1 a: the section is there twice, first in line 1; join them'],
+    ['a duplicate section', '[a]\n[b]\n[ a ]\n', 'a.ini:3:1 a: the section is there twice, first in line 1; join them'],
     ['a section over a value', 'a=1\n[a.b]\n', 'a.ini:2:1 a: it is a map here and a value in line 1; rename one of them'],
     ['a value over a section', '[a.b]\n[a]\nb=1\n', 'a.ini:3:1 a.b: the key is there twice, first in line 1; remove one'],
     ['a line without =', 'a\n', 'a.ini:1:1: not a section or key; write key = value, or ; in front of a comment'],
