@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { CredentialReference } from '../domain/bundle.ts';
-import { InvalidInput } from '../domain/problem.ts';
 import { createLinuxSink } from './linux/connection.ts';
-import { renderEntry, renderFile } from './linux/document.ts';
+import { parseFile, renderEntry, renderFile } from './linux/document.ts';
 import { createLocalShell } from './linux/local.ts';
 import { MAX_FILE_BYTES } from './linux/shell.ts';
 import { createSshShell } from './linux/ssh.ts';
@@ -91,10 +90,12 @@ export const linux = defineSink<LinuxOptions, LinuxFields>({
   render: (entry, fields) => renderEntry(entry, fields.layout),
   limitProblem(entries, fields) {
     try {
-      const bytes = renderFile(entries, [], fields.layout).length;
-      return bytes > MAX_FILE_BYTES ? `the file would have ${bytes} bytes, above the limit of ${MAX_FILE_BYTES}` : null;
+      const bytes = renderFile(entries, [], fields.layout);
+      if (bytes.length > MAX_FILE_BYTES) return `the file would have ${bytes.length} bytes, above the limit of ${MAX_FILE_BYTES}`;
+      const back = parseFile(bytes, 'the new file', fields.layout);
+      return 'corrupt' in back ? `the new file could not be read back: it ${back.corrupt}` : null;
     } catch (error) {
-      if (error instanceof SinkError || error instanceof InvalidInput) return error.message;
+      if (error instanceof SinkError) return error.message;
       throw error;
     }
   },

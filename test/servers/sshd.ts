@@ -26,6 +26,8 @@ export interface SshServer {
   readonly powerlessKey: string | undefined;
   /** A well-formed key that the server does not know. */
   readonly strangerKey: string;
+  /** How many connections are open. */
+  connections(): Promise<number>;
   /** Ends the server and every open connection. */
   stop(): Promise<void>;
   /** Starts it again at its address, after `pause`. */
@@ -58,6 +60,8 @@ export async function startSshd(options: { readonly config?: readonly string[] }
       'KbdInteractiveAuthentication no',
       'PermitRootLogin yes',
       'Subsystem sftp internal-sftp',
+      // Login shells read ~/.bashrc for a command too; what a developer keeps there is not part of a test.
+      `SetEnv HOME=${directory}`,
       ...(options.config ?? []),
       '',
     ].join('\n'),
@@ -91,6 +95,7 @@ export async function startSshd(options: { readonly config?: readonly string[] }
     knownHosts: `[127.0.0.1]:${port} ${type} ${key}\n`,
     powerlessKey: isRoot ? await readFile(at('powerless'), 'utf8') : undefined,
     strangerKey: await readFile(at('stranger'), 'utf8'),
+    connections: async () => (await childrenOf(server.pid)).length,
     pause,
     resume: async () => void (server = await start(port)),
     async stop() {
@@ -115,9 +120,13 @@ async function saysItsName(port: number): Promise<boolean> {
   }
 }
 
-async function descendantsOf(pid: number): Promise<readonly number[]> {
+async function childrenOf(pid: number): Promise<readonly number[]> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
-  const pids = children.trim().split(/\s+/).filter(Boolean).map(Number);
+  return children.trim().split(/\s+/).filter(Boolean).map(Number);
+}
+
+async function descendantsOf(pid: number): Promise<readonly number[]> {
+  const pids = await childrenOf(pid);
   return [...pids, ...(await Promise.all(pids.map(descendantsOf))).flat()];
 }
 

@@ -10,12 +10,34 @@ import { createLocalShell } from '../../sinks/linux/local.ts';
 import type { Place, Sink } from '../../sinks/sink.ts';
 import { freePort } from '../servers/free-port.ts';
 import { startSshd, type SshServer } from '../servers/sshd.ts';
-import type { Bench, Fault } from './contract.ts';
+import type { Bench, ContractLeg, Fault } from './contract.ts';
 import { startSilentServer } from './silent-server.ts';
 
 const isRoot = process.getuid?.() === 0;
 /** Runs what follows without any of root's rights. */
 const powerless = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'sh'] as const;
+
+const refuses: Readonly<Record<string, readonly string[]>> = {
+  // Names are those of POSIX; a value is one that sh and dotenv readers take alike.
+  env: [
+    'a value with line breaks',
+    'a value with quotes',
+    'a key with a space',
+    'a key with quotes',
+    'a key with a backslash',
+    'a key with signs',
+    'a key in another script',
+    'a key that is a number',
+  ],
+  ini: ['a key with signs'],
+};
+
+/** What the legs of a format have in common, whatever the transport. */
+export function legFor(format: string): Pick<ContractLeg, 'definition' | 'destination' | 'refuses' | 'large'> {
+  // The parser of TOML that gives positions matches a string by one regular expression, which takes about 100,000 characters.
+  const large = format === 'toml' ? { large: { characters: 50_000 } } : {};
+  return { definition: linux, destination: { format }, refuses: refuses[format] ?? [], ...large };
+}
 
 // In memory where there is such a place: the suite writes thousands of times, and waiting for the disk at each fsync proves nothing here.
 const scratch = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
@@ -62,6 +84,10 @@ export async function startLocalBench(): Promise<Bench> {
   return {
     ...filesBelow(root),
     connect: () => connectLocal(root),
+    connectCut: async (cut) => {
+      const shell = createLocalShell();
+      return createLinuxSink({ ...shell, run: (request) => cut(() => shell.run(request)) }, { root, timeoutMs: 10_000 });
+    },
     fault: async (fault) => {
       const place = await restrictedPlace(root, fault);
       const shell = isRoot ? createLocalShell({ command: powerless }) : createLocalShell();
