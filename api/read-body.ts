@@ -35,7 +35,7 @@ export function createBodyReader({ maxBytes, maxTotalBytes }: BodyLimits): (requ
     }
     response.once('close', release);
     try {
-      // Leaving the loop must not destroy the request, and with it the connection that the answer has to go over.
+      // Leaving the loop must not destroy the request: its connection has an answer to carry yet.
       const stream: AsyncIterable<Buffer> = declared > 2 * maxBytes ? NOTHING : request.iterator({ destroyOnReturn: false });
       for await (const chunk of stream) {
         size += chunk.length;

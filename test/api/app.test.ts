@@ -233,6 +233,23 @@ describe('a webhook is refused', () => {
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
   });
 
+  it('with 429 whatever a sender says of proxies, unless the proxy is trusted', async () => {
+    const limits = { refusedPerAddress: 2, perRepository: 1000 };
+    const guesses = async () => {
+      const statuses: number[] = [];
+      for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3']) {
+        const { headers, body } = delivery('github', 'push', {}, 'guess');
+        statuses.push((await api.send(HOOK, { headers: { ...headers, 'x-forwarded-for': address }, body })).status);
+      }
+      return statuses;
+    };
+    await start({ limits });
+    expect(await guesses()).toEqual([401, 401, 429]);
+    await api.server.drain(0);
+    await start({ limits, trustedProxies: 'loopback' });
+    expect(await guesses()).toEqual([401, 401, 401]);
+  });
+
   it('with 429 when one repository gets too many, which a stranger without its secret cannot bring about', async () => {
     await start({
       limits: { refusedPerAddress: 1000, perRepository: 2 },

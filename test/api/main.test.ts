@@ -51,7 +51,7 @@ describeWith('temporal', 'the api as a process', () => {
     try {
       const handle = new Client({ connection }).workflow.getHandle(answer.workflowId, answer.runId);
       const { type, typedSearchAttributes, taskQueue } = await handle.describe();
-      expect([type, taskQueue]).toEqual(['syncWorkflow', 'vartrack']);
+      expect([type, taskQueue]).toEqual(['syncWorkflow', 'queue-of-api-test']);
       const attributes = typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]);
       expect(Object.fromEntries(attributes)).toMatchObject({ Tenant: 'acme', Repository: 'config', Stream: 'main', Trigger: 'push' });
       const { events } = await handle.fetchHistory();
@@ -108,7 +108,12 @@ describeWith('temporal', 'the api as a process', () => {
   async function startProcess(changes: Record<string, string> = {}): Promise<ApiProcess> {
     const { execPath, env } = globalThis.process;
     const settings = { VARTRACK_BUNDLE: join(folder, 'vartrack.yaml'), VARTRACK_API_HOST: '127.0.0.1', VARTRACK_API_PORT: '0', VARTRACK_METRICS_PORT: '0' };
-    const others = { TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`, VARTRACK_UI_URL: 'http://ui.example/', ACME_WEBHOOK_SECRET: SECRET };
+    const others = {
+      TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`,
+      VARTRACK_UI_URL: 'http://ui.example/',
+      ACME_WEBHOOK_SECRET: SECRET,
+      VARTRACK_TASK_QUEUE: 'queue-of-api-test',
+    };
     const child = spawn(execPath, [MAIN], { env: { ...env, ...settings, ...others, ...changes }, stdio: ['ignore', 'pipe', 'pipe'] });
     const lines: string[] = [];
     child.stderr.on('data', (chunk) => lines.push(String(chunk)));

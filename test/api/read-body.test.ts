@@ -32,6 +32,18 @@ describe('reading bodies', () => {
     expect(await readBody(whole('0123456789'), new EventEmitter())).toMatchObject({ kind: 'read' });
   });
 
+  it('makes room as soon as a body turns out too large, while it is still coming', async () => {
+    const readBody = createBodyReader({ maxBytes: 10, maxTotalBytes: 12 });
+    const request = sending();
+    const read = readBody(request, new EventEmitter());
+    request.write('01234567');
+    request.write('89abc');
+    await expect.poll(() => request.readableLength).toBe(0);
+    expect(await readBody(whole('0123456789'), new EventEmitter())).toMatchObject({ kind: 'read' });
+    request.end();
+    expect(await read).toEqual({ kind: 'too-large' });
+  });
+
   it('forgets what a refused or broken body held', async () => {
     const readBody = createBodyReader({ maxBytes: 10, maxTotalBytes: 12 });
     const request = sending();

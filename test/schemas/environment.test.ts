@@ -12,6 +12,7 @@ describe('the environment of the api', () => {
       VARTRACK_API_PORT: 8080,
       VARTRACK_METRICS_HOST: '127.0.0.1',
       VARTRACK_METRICS_PORT: 9464,
+      VARTRACK_TASK_QUEUE: 'vartrack',
     });
   });
 
