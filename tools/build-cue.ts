@@ -24,7 +24,7 @@ export interface BuildRecord {
 export function sourcesDigest(): string {
   const hash = createHash('sha256');
   const names = readdirSync(engine).filter((name) => /\.go$|^go\.(mod|sum)$/.test(name) && !name.endsWith('_test.go'));
-  for (const name of names.sort())
+  for (const name of names.toSorted())
     hash
       .update(`${name}\0`)
       .update(readFileSync(join(engine, name)))
@@ -89,13 +89,13 @@ function limitMemory(wasm: Buffer, maxMiB: number): Buffer {
   throw new Error('the module has no memory section');
 }
 
-function readLeb(bytes: Buffer, at: number): [value: number, next: number] {
+function readLeb(bytes: Buffer, start: number): [value: number, next: number] {
   let value = 0;
-  for (let shift = 0; ; shift += 7) {
-    const byte = bytes[at++];
+  for (let i = 0; ; i++) {
+    const byte = bytes[start + i];
     if (byte === undefined) throw new Error('the module ends within a number');
-    value += (byte & 0x7f) * 2 ** shift;
-    if (byte < 0x80) return [value, at];
+    value += (byte & 0x7f) * 128 ** i;
+    if (byte < 0x80) return [value, start + i + 1];
   }
 }
 

@@ -3,7 +3,7 @@ import type { Node, Origin, Path, Value } from '../../domain/value.ts';
 import { decodeValue } from './decode-value.ts';
 import { createEnginePool, type PooledEngine } from './engine-pool.ts';
 import type { EngineResponse } from './engine-protocol.ts';
-import { encodeRequest, schemaName, schemaOrigin, type EncodedRequest } from './engine-request.ts';
+import { encodeRequest, lineOf, schemaName, schemaOrigin, type EncodedRequest } from './engine-request.ts';
 import type { EngineOutcome } from './engine.ts';
 import { CueUnavailable } from './errors.ts';
 import { explain } from './explain.ts';
@@ -72,6 +72,9 @@ export interface SecretAttribute {
   readonly origin: Origin;
 }
 
+/** Ids of schemas to remember as sent; an engine keeps only a few itself, and asks again for others. */
+const maxRemembered = 100;
+
 export function createCue({ timeoutMs = 2_000, maxQueue = 1_000, spare = 1 }: CueOptions = {}): Cue {
   const pool = createEnginePool({ engines: 1 + spare, maxQueue, timeoutMs });
   return {
@@ -101,6 +104,7 @@ export function createCue({ timeoutMs = 2_000, maxQueue = 1_000, spare = 1 }: Cu
 async function ask(engine: PooledEngine, request: EncodedRequest): Promise<{ readonly outcome: EngineOutcome; readonly served: number }> {
   let outcome = await engine.run(request.text(!engine.schemas.has(request.schemaId)));
   if (outcome.kind === 'response' && outcome.text.startsWith('{"ok":false,"unknown":true')) outcome = await engine.run(request.text(true));
+  if (engine.schemas.size > maxRemembered) engine.schemas.clear();
   engine.schemas.add(request.schemaId);
   return { outcome, served: engine.served };
 }
@@ -109,9 +113,16 @@ function resultOf(request: CueRequest, response: EngineResponse): CueResult {
   const { schema, document, rule, opaque = [] } = request;
   const secrets = response.secrets ?? [];
   if (response.ok) {
+    let value: Value | undefined;
+    try {
+      if (request.defaults && response.value !== undefined) value = decodeValue(response.value);
+    } catch (error) {
+      if (error instanceof RangeError) return refusal(request, 'a value of the schema is out of range: numbers reach ±1.8e308');
+      throw error;
+    }
     return {
       ok: true,
-      ...(request.defaults && response.value !== undefined && { value: decodeValue(response.value) }),
+      ...(value !== undefined && { value }),
       secrets: secrets.map(({ path, reference, position }) => ({
         path: path ?? [],
         reference,
@@ -123,6 +134,7 @@ function resultOf(request: CueRequest, response: EngineResponse): CueResult {
     document,
     schemaFile: schemaName(schema),
     originOf: (position) => schemaOrigin(schema, position),
+    lineOf: (at) => lineOf(schema, at),
     secrets: [...opaque, ...secrets.map(({ path }) => path ?? [])],
     ...(rule !== undefined && { rule }),
   });

@@ -1,8 +1,9 @@
 import type { Scalar, Value } from '../../domain/value.ts';
 import type { EngineValue } from './engine-protocol.ts';
 
-/** Reads a value of the engine; see {@link EngineValue} for how it is written down. */
+/** Reads a value of the engine; see {@link EngineValue} for how it is written down. Throws RangeError for a number that is none here. */
 export function decodeValue(encoded: EngineValue): Value {
+  if (typeof encoded === 'number' && !Number.isFinite(encoded)) throw new RangeError('a number is out of range');
   if (encoded === null || typeof encoded !== 'object') return encoded;
   if ('int' in encoded) return BigInt(encoded.int);
   const [kind, ...rest] = encoded;

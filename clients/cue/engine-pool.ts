@@ -59,6 +59,10 @@ export function createEnginePool({ engines, maxQueue, timeoutMs }: PoolOptions):
   }
 
   function dispatch(): void {
+    for (const slot of idle.filter(({ engine }) => !engine.usable)) {
+      idle.splice(idle.indexOf(slot), 1); // died while it was collecting garbage
+      all.delete(slot);
+    }
     while (idle.length > 0 && queued > 0) {
       const job = next();
       const slot = job && takeIdle(job.group);

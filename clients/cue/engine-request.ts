@@ -49,17 +49,14 @@ export function schemaName(schema: CueSchema): string {
 /** Where in the repository a position of the engine is. The engine counts bytes, people count characters. */
 export function schemaOrigin(schema: CueSchema, { file = '', line, col }: EnginePosition): Origin | undefined {
   const path = prefixOf(schema) + file;
-  const source = schema.files.get(path);
-  if (source === undefined) return undefined;
-  const text = source.split('\n', line)[line - 1] ?? '';
-  return {
-    file: path,
-    line,
-    column:
-      Buffer.from(text)
-        .subarray(0, col - 1)
-        .toString().length + 1,
-  };
+  if (!schema.files.has(path)) return undefined;
+  const before = Buffer.from(lineOf(schema, { file: path, line })).subarray(0, col - 1);
+  return { file: path, line, column: before.toString().length + 1 };
+}
+
+/** Text of one line of a schema file. */
+export function lineOf(schema: CueSchema, { file, line }: Pick<Origin, 'file' | 'line'>): string {
+  return schema.files.get(file)?.split('\n', line)[line - 1] ?? '';
 }
 
 /** Below the module if there is one; outside of any, a package is what lies in one directory. */
@@ -68,7 +65,7 @@ function sourcesOf(schema: CueSchema): EngineSources {
   const inModule = schema.files.has(`${prefix}cue.mod/module.cue`);
   const below = [...schema.files].filter(([path]) => path.startsWith(prefix) && (inModule || directoryOf(path) === directoryOf(prefix)));
   return {
-    files: Object.fromEntries(below.map(([path, text]): [string, string] => [path.slice(prefix.length), text]).sort(([a], [b]) => (a < b ? -1 : 1))),
+    files: Object.fromEntries(below.map(([path, text]): [string, string] => [path.slice(prefix.length), text]).toSorted(([a], [b]) => (a < b ? -1 : 1))),
     ...(schema.file !== undefined ? { file: schema.file.slice(prefix.length) } : { directory: (schema.directory ?? '').slice(prefix.length) || '.' }),
     ...(schema.definition !== undefined && { definition: schema.definition }),
   };

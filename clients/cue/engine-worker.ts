@@ -19,12 +19,11 @@ const port = parentPort;
 if (!port) throw new Error('engine-worker.ts runs in a worker thread');
 
 let lastWords = '';
-let engine: Exports;
 
 const view = (): DataView => new DataView(engine.memory.buffer);
 const bytes = (at: number, length: number): Uint8Array => new Uint8Array(engine.memory.buffer, at, length);
 
-const system: Record<string, (...args: never[]) => number> = {
+const calls: Record<string, (...args: never[]) => number> = {
   sched_yield: () => 0,
   proc_exit(code: number) {
     throw new Error(`the engine exited with ${code}${lastWords && `: ${lastWords}`}`);
@@ -76,7 +75,7 @@ function writeNoStrings(count: number, size: number): number {
 function imports(): WebAssembly.Imports {
   const all: Record<string, Record<string, WebAssembly.ImportValue>> = {};
   for (const { module: from, name } of WebAssembly.Module.imports(module)) {
-    (all[from] ??= {})[name] = ((from === 'wasi_snapshot_preview1' && system[name]) || (() => notSupported)) as WebAssembly.ImportValue;
+    (all[from] ??= {})[name] = ((from === 'wasi_snapshot_preview1' && calls[name]) || (() => notSupported)) as WebAssembly.ImportValue;
   }
   return all;
 }
@@ -95,7 +94,7 @@ function cpuMs(): number {
 }
 
 const instance = await WebAssembly.instantiate(module, imports());
-engine = instance.exports as unknown as Exports;
+const engine = instance.exports as unknown as Exports;
 engine._initialize();
 port.postMessage({ cpuMs: cpuMs() });
 

@@ -76,8 +76,8 @@ export async function startEngine(): Promise<Engine> {
   });
   worker.on('error', (error) => end({ kind: 'death', reason: error.message }));
   worker.on('exit', () => end({ kind: 'death', reason: 'the engine ended' }));
-  const outcome = await next(); // the worker says once that it is ready
-  if (outcome.kind !== 'response') throw new Error('reason' in outcome ? outcome.reason : outcome.kind);
+  const greeting = await next(); // the worker says once that it is ready
+  if (greeting.kind !== 'response') throw new Error('reason' in greeting ? greeting.reason : greeting.kind);
   worker.unref(); // an idle engine does not keep the process alive
 
   return {

@@ -1,6 +1,6 @@
 import type { Problem } from '../../domain/problem.ts';
 import { formatPath, nodeAt, originAt, toJson, type Node, type Origin, type Path } from '../../domain/value.ts';
-import { describeIssue, formats } from './describe-issue.ts';
+import { describeIssue, formats, wantOf } from './describe-issue.ts';
 import type { EngineIssue, EnginePosition } from './engine-protocol.ts';
 import { foldDisjunctions, type Finding } from './fold-disjunctions.ts';
 import { nearestName } from './nearest-name.ts';
@@ -12,6 +12,8 @@ export interface Subject {
   readonly schemaFile: string;
   /** Position in a schema file of the repository. */
   originOf(position: EnginePosition): Origin | undefined;
+  /** Text of the line of a schema file. */
+  lineOf(origin: Origin): string;
   /** Values at or below these paths are not to be shown. */
   readonly secrets: readonly Path[];
   readonly rule?: string;
@@ -37,11 +39,11 @@ function byOrigin(a: Problem, b: Problem): number {
 
 function problemOf(finding: Finding, subject: Subject): Problem {
   const { issue, path } = finding;
-  const schemaPosition = firstSchemaOrigin(finding.within?.[0]?.issue ?? issue, subject);
+  const constraint = constraintOf(finding.within?.[0]?.issue ?? issue, subject);
   if (issue.stage !== 'validate') {
     const place = path.length > 0 ? `${formatPath(path)}: ` : '';
     const message = issue.stage === 'internal' ? `the CUE engine failed: ${issue.message}` : `${place}${issue.message}`;
-    return { ...withRule(subject), message, origin: schemaPosition ?? { file: subject.schemaFile, line: 1, column: 1 } };
+    return { ...withRule(subject), message, origin: constraint ?? { file: subject.schemaFile, line: 1, column: 1 } };
   }
   const message = finding.within
     ? `fits none of the schema's alternatives: ${finding.within
@@ -54,7 +56,7 @@ function problemOf(finding: Finding, subject: Subject): Problem {
     message: scrub(message, subject),
     origin: originAt(subject.document, path),
     ...(path.length > 0 && { key: formatPath(path) }),
-    ...(schemaPosition && { constraint: schemaPosition }),
+    ...(constraint && { constraint }),
   };
 }
 
@@ -76,9 +78,20 @@ function isConsequence(issue: EngineIssue, issues: readonly EngineIssue[]): bool
   return typeof missing === 'string' && issues.some((other) => other !== issue && other.incomplete && other.path?.at(-1) === missing);
 }
 
-function firstSchemaOrigin(issue: EngineIssue, subject: Subject): Origin | undefined {
-  const position = issue.positions?.find((at) => at.in === 'schema');
-  return position && subject.originOf(position);
+/** Where the violated constraint stands: of all places in the schema that have a say, the one where its text is. */
+function constraintOf(issue: EngineIssue, subject: Subject): Origin | undefined {
+  const want = wantOf(issue, nodeAt(subject.document, issue.path ?? []));
+  const origins = (issue.positions ?? []).filter((at) => at.in === 'schema').map((at) => subject.originOf(at));
+  const exact = origins.find(
+    (origin) =>
+      want !== undefined &&
+      origin &&
+      subject
+        .lineOf(origin)
+        .slice(origin.column - 1)
+        .startsWith(want),
+  );
+  return exact ?? origins[0];
 }
 
 function isSecret(path: Path, subject: Subject): boolean {

@@ -25,7 +25,7 @@ export function schemaFiles(treePaths: readonly string[], file: string): string[
       `its module has ${found.length} CUE files, at most ${schemaLimits.maxFiles} are read: give the schemas a module (cue.mod/module.cue) of their own`,
     );
   }
-  return found.sort();
+  return found.toSorted();
 }
 
 /** Directory of the module that `path` is part of ('' is the root of the repository), or undefined outside of any. */

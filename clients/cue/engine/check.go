@@ -121,10 +121,15 @@ func (s *schema) findings(v cue.Value) (all []issue) {
 					missing(it.Value())
 				}
 			}
-		} else if list, err := v.List(); err == nil {
-			for ; list.Next(); leaf = false {
-				walk(list.Value())
+		}
+		// Not v.List(): it gives nothing of a list that has an error, and neither does v.Fields().
+		for i := 0; leaf || i > 0; i++ {
+			element := v.LookupPath(cue.MakePath(cue.Index(i)))
+			if !element.Exists() {
+				break
 			}
+			walk(element)
+			leaf = false
 		}
 		if leaf {
 			add(v, v.Validate(cue.Concrete(true)))
@@ -141,11 +146,11 @@ func (s *schema) findings(v cue.Value) (all []issue) {
 // for the reader to see which was meant.
 func (s *schema) known(v cue.Value, path []string) (names []string) {
 	for _, name := range path[:len(path)-1] {
-		if i, err := strconv.Atoi(name); err == nil && v.IncompleteKind() == cue.ListKind {
-			v = v.LookupPath(cue.MakePath(cue.Index(i)))
-		} else {
-			v = v.LookupPath(cue.MakePath(cue.Str(name)))
+		next := v.LookupPath(cue.MakePath(cue.Str(name)))
+		if i, err := strconv.Atoi(name); err == nil && i >= 0 && !next.Exists() {
+			next = v.LookupPath(cue.MakePath(cue.Index(i)))
 		}
+		v = next
 	}
 	it, err := v.Fields(cue.Optional(true))
 	if err != nil {

@@ -100,6 +100,17 @@ unknown: true
     expect(found.at(-1)).toContain('and 100 more problems');
   });
 
+  it('looks into every element of a list, also beside a broken one', async () => {
+    const source = 'servers: [...#Server]\n#Server: {host!: string, port: int}';
+    const document = yaml('servers:\n  - {host: a, port: x}\n  - {prt: 1}\n  - {host: c, port: 1}\n');
+    expect(await problems(cue, { schema: source, document })).toEqual([
+      'rule settings: settings/production.yaml:2:21 servers.0.port: "x" is a string, must be int (schemas/settings.cue:2)',
+      'rule settings: settings/production.yaml:3:5 servers.1.host: is required (string) (schemas/settings.cue:2)',
+      'rule settings: settings/production.yaml:3:5 servers.1.port: is required (int) (schemas/settings.cue:2)',
+      'rule settings: settings/production.yaml:3:11 servers.1.prt: is not allowed by the schema: did you mean port?',
+    ]);
+  });
+
   it('is not misled by keys that mean something to CUE or JavaScript', async () => {
     const document = yaml('__proto__: 1\nstring: 2\n_hidden: 3\n"#def": 4\nconstructor: 5\n"a.b": x\n');
     expect(await problems(cue, { schema: '{[string]: int}', document })).toEqual([
@@ -149,6 +160,11 @@ describe('defaults', () => {
         ['1', 'one'],
       ]),
     });
+  });
+
+  it('that are no number the document model holds are refused', async () => {
+    const found = await check(cue, { schema: 'a: *1e400 | number', document: yaml('{}\n'), defaults: true });
+    expect(found).toMatchObject({ ok: false, problems: [{ message: expect.stringContaining('out of range') }] });
   });
 
   it('are not returned unless asked for', async () => {
