@@ -1,6 +1,7 @@
 import type { Destination, Rule, Tenant } from './bundle.ts';
 import { literalPattern } from './literal-pattern.ts';
 import { InvalidInput } from './problem.ts';
+import { refCollision, isOfPullRequest, type RoutedRef } from './ref-collisions.ts';
 import { expandTemplate, isSlug, slugOf, templateVariables, type Variables } from './templates.ts';
 
 /** Whether `text` (a ref name or a file path) matches a glob; `*` does not cross `/`. Injected: `clients/glob.ts` has the real one. */
@@ -56,7 +57,7 @@ export function streamOf(rules: Rules, event: RefEvent, match: GlobMatcher): str
 
 /**
  * Where a rule sends an event. `refs` are the other branch (for a branch) or tag names (for a tag) of the repository, as far as they are known:
- * where the environment's name or a place is made from the ref's slug, another ref with that slug is refused.
+ * where the environment's name or a place is made from the ref's name, see {@link refCollision}.
  */
 export function routeRule(ruleName: string, rule: Rule, event: RefEvent, match: GlobMatcher, refs: readonly string[] = []): Route {
   const { branches, tags, pullRequests, paths } = rule.environments;
@@ -72,30 +73,31 @@ export function routeRule(ruleName: string, rule: Rule, event: RefEvent, match: 
     const field = event.kind === 'tag' ? 'tags' : 'branches';
     return { kind: 'unrouted', reason: `no entry of environments.${field} of rule ${ruleName} matches ${event.kind} ${event.name}` };
   }
-  const usesSlug = (entry !== null && templateVariables(entry[1]).has(event.kind)) || rule.to.some(({ place }) => templateVariables(place).has(event.kind));
   const slug = slugOf(event.name);
-  if (usesSlug) {
-    const problem = slugProblem(event, slug, entries, refs, match);
-    if (problem) return { kind: 'refused', reason: `rule ${ruleName}: ${problem}` };
-  }
   const variables = slug === null ? {} : { [event.kind]: slug };
+  const refuse = (why: string): Route => ({ kind: 'refused', reason: `rule ${ruleName}: ${why}` });
+  const ref = entry === null ? pathsRef(event.name, slug) : routedRef(event.kind, event.name, entry);
+  const others = refs.flatMap((name) => {
+    const found = entryFor(entries, name, match);
+    return found === null ? [] : [routedRef(event.kind, name, found)];
+  });
+  const collision = refCollision(event.kind, ref, others, rule);
+  if (collision !== null) return refuse(collision);
   if (entry === null) return { kind: 'paths', variables };
-  const environment = expandTemplate(entry[1], variables);
-  if (isSlug(environment)) return { kind: 'environment', environment, variables };
-  return { kind: 'refused', reason: `rule ${ruleName}: ${event.kind} ${event.name} gives the environment name "${environment}", which is longer than 63` };
+  const environment = ref.environment ?? '';
+  if (isEnvironmentName(environment)) return { kind: 'environment', environment, variables };
+  return refuse(`${event.kind} ${event.name} gives the environment name "${environment}", which is longer than 63 or reserved; rename it`);
 }
 
-function slugProblem(
-  event: Exclude<RefEvent, { kind: 'pull-request' }>,
-  slug: string | null,
-  entries: Readonly<Record<string, string>>,
-  refs: readonly string[],
-  match: GlobMatcher,
-): string | null {
-  const { kind, name } = event;
-  if (slug === null) return `${kind} ${name} has no short name of [a-z0-9-], at most 63, that an environment or place could take; rename it`;
-  const twin = refs.find((other) => other !== name && slugOf(other) === slug && entryFor(entries, other, match) !== null);
-  return twin === undefined ? null : `${kind} ${name} and ${kind} ${twin} both become "${slug}"; rename or delete one of them`;
+function routedRef(kind: 'branch' | 'tag', name: string, [pattern, template]: readonly [string, string]): RoutedRef {
+  const slug = slugOf(name);
+  const environment = slug === null && templateVariables(template).has(kind) ? null : expandTemplate(template, { [kind]: slug ?? undefined });
+  return { name, slug, pattern, template, environment };
+}
+
+/** The branch whose tree says the environments is named exactly, and names none itself. */
+function pathsRef(name: string, slug: string | null): RoutedRef {
+  return { name, slug, pattern: name, template: '', environment: null };
 }
 
 /** The entry for a name: an exact one, else the most specific glob that matches. */
@@ -139,29 +141,31 @@ export function pathEnvironments(rule: Rule, files: readonly string[], match: Gl
       if (match(expandTemplate(pattern, { env: name }), file)) names.set(name, file);
     }
   }
-  const misnamed = [...names].filter(([name]) => !isEnvironmentName(name));
-  if (misnamed.length > 0) {
-    throw new InvalidInput(
-      misnamed.map(([name, file]) => ({
-        message: `"${name}" cannot be an environment's name; use [a-z0-9-], at most 63, not "default"`,
-        origin: { file, line: 1, column: 1 },
-      })),
-    );
-  }
+  const problems = [...names].flatMap(([name, file]) => {
+    const message = pathEnvironmentProblem(name, rule);
+    return message === null ? [] : [{ message, origin: { file, line: 1, column: 1 } }];
+  });
+  if (problems.length > 0) throw new InvalidInput(problems);
   return [...names.keys()].toSorted();
+}
+
+function pathEnvironmentProblem(name: string, rule: Rule): string | null {
+  if (!isEnvironmentName(name)) return `"${name}" cannot be an environment's name; use [a-z0-9-], at most 63, not "default"`;
+  return isOfPullRequest(name, rule) ? `"${name}" is the name of the environment of a pull request; choose another` : null;
 }
 
 /** A regular expression that finds what stands for `{env}`; too generous about globs, which are matched afterwards. */
 function capturing(pattern: string): string {
   let seen = false;
   return pattern
-    .split(/(\{env\}|\*+|\?|\[[^\]]*\])/)
+    .split(/(\{env\}|\*\*\/|\*+|\?|\[[^\]]*\])/)
     .map((part) => {
       if (part === '{env}') {
         if (seen) return '\\1';
         seen = true;
         return '([^/]+)';
       }
+      if (part === '**/') return '(?:.*/)?';
       if (isGlob(part)) return '.*';
       return literalPattern(part.replaceAll('{{', '{').replaceAll('}}', '}'));
     })

@@ -1,6 +1,9 @@
 import { PLACE_VARIABLES, type Rule } from './bundle.ts';
+import { possibleRoutes } from './possible-routes.ts';
 import type { Problem } from './problem.ts';
 import { isEnvironmentName, isGlob, type GlobMatcher, entryFor } from './routing.ts';
+import { isOfPullRequest } from './ref-collisions.ts';
+import { canMeet } from './target-pattern.ts';
 import { expandTemplate, templateProblem, templateVariables } from './templates.ts';
 import { formatPath, type Path } from './value.ts';
 
@@ -23,6 +26,7 @@ function environmentProblems(rule: Rule, match: GlobMatcher): Found[] {
       const path = ['environments', field, pattern];
       const message = refPatternProblem(pattern) ?? environmentProblem(template, variable);
       if (message !== null) found.push([path, message]);
+      else if (sharesWithPullRequests(template, rule)) found.push([path, 'is the name of the environment of a pull request; choose another']);
     }
   }
   if (pullRequests !== undefined) {
@@ -35,7 +39,25 @@ function environmentProblems(rule: Rule, match: GlobMatcher): Found[] {
   if (Object.keys(branches).length + Object.keys(tags).length === 0 && pullRequests === undefined && paths === undefined) {
     found.push([['environments'], 'routes nothing; write branches, tags, pullRequests or paths']);
   }
-  return found;
+  return found.length > 0 ? found : openEntryProblems(rule);
+}
+
+/**
+ * Entries of different fields that make up environments and could make up the same. Pull requests are left to the run: their numbers are not for
+ * anyone to choose, and a branch that comes too close is refused there.
+ */
+function openEntryProblems(rule: Rule): Found[] {
+  const open = possibleRoutes(rule).filter(({ path, opens }) => opens.size > 0 && path[1] !== 'pullRequests');
+  return open.flatMap((route, index): Found[] => {
+    const other = open.slice(0, index).find(({ path, environment }) => path[1] !== route.path[1] && canMeet(environment, route.environment));
+    return other ? [[route.path, `can give the same environment as ${other.label}; tell them apart by a beginning of their own, such as tag-{tag}`]] : [];
+  });
+}
+
+/** A name written out that some pull request's environment has; names that are made from a ref are looked at when there is one. */
+function sharesWithPullRequests(template: string, rule: Rule): boolean {
+  const { pullRequests = '' } = rule.environments;
+  return environmentProblem(pullRequests, 'number') === null && templateVariables(template).size === 0 && isOfPullRequest(template, rule);
 }
 
 /** What is wrong with the name of an environment, which may use one variable. */

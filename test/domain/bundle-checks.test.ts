@@ -131,6 +131,19 @@ describe('environments that share a place', () => {
 });
 
 describe('rules', () => {
+  test('must not make up one environment from branches and from tags', () => {
+    const one = (tags: Record<string, string>): Rule => rule({ branches: { '*': '{branch}', main: 'production' }, tags }, at('cache', 'x:{env}'));
+    expect(problems({ acme: tenant({ one: one({ '*': '{tag}' }) }) })).toEqual([expect.stringContaining('tags.*: can give the same environment as branch *')]);
+    expect(problems({ acme: tenant({ one: one({ 'v*': 'production' }) }) })).toEqual([]);
+    const apart = rule({ branches: { '*': 'b-{branch}' }, tags: { '*': 't-{tag}' } }, at('cache', 'x:{env}'));
+    expect(problems({ acme: tenant({ one: apart }) })).toEqual([]);
+  });
+
+  test('must not give a branch the environment of a pull request', () => {
+    const mixed = rule({ branches: { main: 'pr-7' }, pullRequests: 'pr-{number}' }, at('cache', 'x:{env}'));
+    expect(problems({ acme: tenant({ one: mixed }) })).toEqual([expect.stringContaining('branches.main: is the name of the environment of a pull request')]);
+  });
+
   test('must route something', () => {
     expect(problems({ acme: tenant({ one: rule({}, at('cache', 'x')) }) })).toEqual([expect.stringContaining('environments: routes nothing')]);
   });

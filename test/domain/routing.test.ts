@@ -73,7 +73,10 @@ describe('routing a rule', () => {
 
   test('refuses a branch whose slug another routed branch has, naming both', () => {
     const route = routeRule('settings', settings, branch('fix_it'), matchGlob, ['main', 'fix_it', 'fix-it']);
-    expect(route).toEqual({ kind: 'refused', reason: 'rule settings: branch fix_it and branch fix-it both become "fix-it"; rename or delete one of them' });
+    expect(route).toEqual({
+      kind: 'refused',
+      reason: 'rule settings: branch fix_it and branch fix-it both become environment "dev-fix-it"; rename or delete one of them',
+    });
   });
 
   test('lets branches share a fixed environment whatever their slugs', () => {
@@ -91,6 +94,28 @@ describe('routing a rule', () => {
       kind: 'refused',
       reason: expect.stringContaining('longer than 63'),
     });
+  });
+
+  test('lets no branch or tag take an environment that the bundle gives to another', () => {
+    const open = rule({ branches: { main: 'production', '*': '{branch}', 'x/*': 'b-{branch}' }, tags: { 'rc*': 'rc' }, pullRequests: 'pr-{number}' });
+    const reasonOf = (event: RefEvent): string => {
+      const route = routeRule('r', open, event, matchGlob, ['main', 'b-x-1', 'x/1']);
+      return 'reason' in route ? route.reason : route.kind;
+    };
+    expect(reasonOf(branch('production'))).toMatch(/which is that of entry "main" of environments\.branches; rename it/);
+    expect(reasonOf(branch('rc'))).toMatch(/which is that of entry "rc\*" of environments\.tags/);
+    expect(reasonOf(branch('pr_7'))).toMatch(/"pr-7", which is that of a pull request/);
+    expect(reasonOf(branch('b-x-1'))).toMatch(/branch b-x-1 and branch x\/1 both become environment "b-x-1"/);
+    expect(reasonOf(branch('default'))).toMatch(/reserved/);
+    expect(reasonOf(branch('main'))).toBe('environment');
+    expect(reasonOf(branch('fine'))).toBe('environment');
+    expect(reasonOf({ kind: 'pull-request', number: 7 })).toBe('environment');
+  });
+
+  test('never lets a branch that only a glob takes block one that the bundle names', () => {
+    const byBranch = rule({ branches: { main: 'production', '*': 'dev' } }, 'acme:{env}:{branch}');
+    expect(routeRule('r', byBranch, branch('main'), matchGlob, ['MAIN'])).toMatchObject({ kind: 'environment' });
+    expect(routeRule('r', byBranch, branch('MAIN'), matchGlob, ['main'])).toMatchObject({ kind: 'refused' });
   });
 
   test('asks the tree where the rule maps paths of this branch', () => {
@@ -134,6 +159,12 @@ describe('environments of a tree', () => {
   test('take a name that stands twice only where both agree', () => {
     const mapped = rule({ paths: 'main' }, 'x:{env}', ['{env}/{env}.yaml']);
     expect(pathEnvironments(mapped, ['a/a.yaml', 'a/b.yaml'], matchGlob)).toEqual(['a']);
+  });
+
+  test('are found at any depth, and none of them is a pull request’s', () => {
+    const mapped = rule({ paths: 'main', pullRequests: 'pr-{number}' }, 'x:{env}', ['**/{env}.yaml']);
+    expect(pathEnvironments(mapped, ['a.yaml', 'x/y/b.yaml'], matchGlob)).toEqual(['a', 'b']);
+    expect(() => pathEnvironments(mapped, ['pr-7.yaml'], matchGlob)).toThrow(/pr-7\.yaml.*is the name of the environment of a pull request/);
   });
 
   test.each(['Prod', 'default', 'a.b'])('refuse the misnamed %s, naming the file', (name) => {
