@@ -1,5 +1,5 @@
 import type { Rule } from './bundle.ts';
-import { anyNumber, canMeet } from './target-pattern.ts';
+import { anyNumber, anySlug, canMeet } from './target-pattern.ts';
 import { expandTemplate, templateVariables } from './templates.ts';
 
 /** A branch or tag as an entry of a rule sends it. */
@@ -44,6 +44,13 @@ export function ownerOf(environment: string, rule: Rule): string | null {
     if (entry) return `entry "${entry[0]}" of environments.${field}`;
   }
   return isOfPullRequest(environment, rule) ? 'a pull request' : null;
+}
+
+/** Whether the name is one that `environments` makes up of a ref or a number. */
+export function isMadeUp(environment: string, rule: Rule): boolean {
+  const { branches, tags } = rule.environments;
+  const templates = [...Object.values(branches), ...Object.values(tags)].filter((template) => templateVariables(template).size > 0);
+  return isOfPullRequest(environment, rule) || templates.some((template) => canMeet(environment, expandTemplate(template, { branch: anySlug, tag: anySlug })));
 }
 
 /** Whether some pull request's environment has this name. */

@@ -1,7 +1,7 @@
 import type { Destination, Rule, Tenant } from './bundle.ts';
 import { literalPattern } from './literal-pattern.ts';
 import { InvalidInput } from './problem.ts';
-import { refCollision, isOfPullRequest, type RoutedRef } from './ref-collisions.ts';
+import { isMadeUp, refCollision, type RoutedRef } from './ref-collisions.ts';
 import { expandTemplate, isSlug, slugOf, templateVariables, type Variables } from './templates.ts';
 
 /** Whether `text` (a ref name or a file path) matches a glob; `*` does not cross `/`. Injected: `clients/glob.ts` has the real one. */
@@ -151,7 +151,7 @@ export function pathEnvironments(rule: Rule, files: readonly string[], match: Gl
 
 function pathEnvironmentProblem(name: string, rule: Rule): string | null {
   if (!isEnvironmentName(name)) return `"${name}" cannot be an environment's name; use [a-z0-9-], at most 63, not "default"`;
-  return isOfPullRequest(name, rule) ? `"${name}" is the name of the environment of a pull request; choose another` : null;
+  return isMadeUp(name, rule) ? `"${name}" is a name that environments.branches, tags or pullRequests make up; choose another` : null;
 }
 
 /** A regular expression that finds what stands for `{env}`; too generous about globs, which are matched afterwards. */

@@ -43,11 +43,11 @@ function environmentProblems(rule: Rule, match: GlobMatcher): Found[] {
 }
 
 /**
- * Entries of different fields that make up environments and could make up the same. Pull requests are left to the run: their numbers are not for
- * anyone to choose, and a branch that comes too close is refused there.
+ * Entries for branches and for tags that make up environments and could make up the same. What pull requests and trees make up is left to the run,
+ * which refuses the branch, tag or file that comes too close.
  */
 function openEntryProblems(rule: Rule): Found[] {
-  const open = possibleRoutes(rule).filter(({ path, opens }) => opens.size > 0 && path[1] !== 'pullRequests');
+  const open = possibleRoutes(rule).filter(({ path, opens }) => opens.size > 0 && (path[1] === 'branches' || path[1] === 'tags'));
   return open.flatMap((route, index): Found[] => {
     const other = open.slice(0, index).find(({ path, environment }) => path[1] !== route.path[1] && canMeet(environment, route.environment));
     return other ? [[route.path, `can give the same environment as ${other.label}; tell them apart by a beginning of their own, such as tag-{tag}`]] : [];

@@ -161,10 +161,12 @@ describe('environments of a tree', () => {
     expect(pathEnvironments(mapped, ['a/a.yaml', 'a/b.yaml'], matchGlob)).toEqual(['a']);
   });
 
-  test('are found at any depth, and none of them is a pull request’s', () => {
+  test('are found at any depth, and none of them is made up by another entry', () => {
     const mapped = rule({ paths: 'main', pullRequests: 'pr-{number}' }, 'x:{env}', ['**/{env}.yaml']);
     expect(pathEnvironments(mapped, ['a.yaml', 'x/y/b.yaml'], matchGlob)).toEqual(['a', 'b']);
-    expect(() => pathEnvironments(mapped, ['pr-7.yaml'], matchGlob)).toThrow(/pr-7\.yaml.*is the name of the environment of a pull request/);
+    const open = rule({ paths: 'main', branches: { 'x/*': 'b-{branch}' } }, 'x:{env}', ['{env}.yaml']);
+    expect(() => pathEnvironments(open, ['a.yaml', 'b-x-1.yaml'], matchGlob)).toThrow(/b-x-1\.yaml/);
+    expect(() => pathEnvironments(mapped, ['pr-7.yaml'], matchGlob)).toThrow(/pr-7\.yaml.*is a name that environments/);
   });
 
   test.each(['Prod', 'default', 'a.b'])('refuse the misnamed %s, naming the file', (name) => {
