@@ -1,3 +1,4 @@
+import type { RefEvent } from '../domain/routing.ts';
 import type { ChangeCounts, RunOutcome, TargetName } from '../domain/status.ts';
 import type { SyncRequest } from '../workflows/messages.ts';
 
@@ -86,6 +87,40 @@ export interface RequestSyncInput {
   readonly by: string;
 }
 
+/** A dry run: what a commit would change in every target of a stream. */
+export interface PlanStreamInput extends StreamName {
+  readonly ref: RefEvent;
+  /** Plans this commit as if the ref were there; the ref's head unless given. */
+  readonly commit?: string;
+  /** As if a person had allowed to delete more than `limits.deletes`. */
+  readonly deletesAllowed?: true;
+}
+
+export type StreamPlan =
+  | { readonly kind: 'planned'; readonly commit: string; readonly targets: readonly PlannedTarget[]; readonly moreTargets: number }
+  | Extract<Prepared, { readonly kind: 'rejected' | 'nothing' }>;
+
+export interface PlannedTarget extends TargetName {
+  /** `held`: a person has to decide first; `unknown`: the sink could not be read. A `write` without keys moves only the ledger. */
+  readonly change: 'unchanged' | 'write' | 'held' | 'unknown';
+  /** Commit of the ledger that is there now. */
+  readonly applied?: string;
+  readonly keys: readonly KeyChange[];
+  /** Keys that were left out to keep it short. */
+  readonly moreKeys: number;
+  /** Why it is held or unknown. */
+  readonly messages: readonly string[];
+}
+
+export interface KeyChange {
+  readonly key: string;
+  /** `adopt`: it has the desired value and becomes owned; `conflict`: it is somebody else's and has another value. */
+  readonly change: 'put' | 'delete' | 'adopt' | 'conflict';
+  /** Fingerprints of the values (the values themselves only in a local plan); null is absent, `?` cannot be read. */
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
 /** Details of an activity's failure. */
 export interface FailureDetails {
   /** Whether the place may have been changed by the attempt, or by an earlier one whose end is not known. */
@@ -102,6 +137,8 @@ export interface Activities {
   restoreTarget(input: RestoreTargetInput): Promise<Restored>;
   /** Tells logs and metrics how a request ended. */
   report(input: ReportInput): Promise<void>;
+  /** Does all that `prepare` does and tells the changes by key; writes nothing. */
+  planStream(input: PlanStreamInput): Promise<StreamPlan>;
   /** Starts a run for every stream of the tenant, at its head as Git says now; gives their number. */
   requestSync(input: RequestSyncInput): Promise<{ readonly streams: number }>;
 }

@@ -1,6 +1,7 @@
 import type { Activities } from './activity-types.ts';
 import { applyTarget } from './apply-target.ts';
 import type { ActivityDeps } from './deps.ts';
+import { planStream } from './plan-stream.ts';
 import { prepare } from './prepare.ts';
 import { report } from './report.ts';
 import { requestSync } from './request-sync.ts';
@@ -12,6 +13,7 @@ export function createActivities(deps: ActivityDeps): Activities {
     prepare: (input) => prepare(deps, input),
     applyTarget: (input) => applyTarget(deps, input),
     restoreTarget: (input) => restoreTarget(deps, input),
+    planStream: (input) => planStream(deps, input),
     requestSync: (input) => requestSync(deps, input),
     report,
   };

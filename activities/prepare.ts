@@ -1,17 +1,14 @@
 import pLimit from 'p-limit';
-import { CredentialError } from '../clients/credentials.ts';
-import { GitError } from '../clients/git.ts';
-import { InvalidInput, formatProblem } from '../domain/problem.ts';
 import { bounded } from '../domain/status.ts';
 import { refNameOf } from '../domain/stream-head.ts';
-import { SinkError } from '../sinks/errors.ts';
 import type { Prepared, PreparedRule, PreparedTarget, PrepareInput } from './activity-types.ts';
-import { assessTarget } from './assess-target.ts';
 import { attempt } from './attempt.ts';
 import { repositoryOf } from './compute-stream.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { RuleState, StreamState } from './desired-state.ts';
+import { lookAtTarget } from './look-at-target.ts';
 import { parkedMessage } from './pause.ts';
+import { refusalOf } from './refusal-of.ts';
 import type { TargetState } from './render-targets.ts';
 
 /** Sinks asked at the same time by one run. */
@@ -39,15 +36,8 @@ async function prepareStream(deps: ActivityDeps, input: PrepareInput, signal: Ab
     // A paused tenant parks also while Git does not answer.
     const pause = await pausing;
     if (pause) return { kind: 'parked', why: parkedMessage(pause) };
-    const at = commit === undefined ? {} : { commit };
-    if (error instanceof InvalidInput) return { kind: 'rejected', ...at, problems: bounded(error.problems.map(formatProblem)) };
-    if (error instanceof CredentialError) return { kind: 'rejected', ...at, problems: [error.message] };
-    if (error instanceof GitError) {
-      // A forge says "not found" of a repository that the credential may not see, too.
-      if (error.reason === 'not-found' && error.missing === 'revision') return { kind: 'nothing', why: error.message };
-      if (error.reason === 'not-found' || error.reason === 'unauthorized' || error.reason === 'rejected')
-        return { kind: 'rejected', ...at, problems: [error.message] };
-    }
+    const refusal = refusalOf(error, commit);
+    if (refusal) return refusal;
     throw error;
   }
 }
@@ -97,41 +87,14 @@ async function changeOf(
   holds: string[],
 ): Promise<PreparedTarget['change']> {
   const { tenant, repository, stream, request } = input;
-  const bundle = deps.bundle();
-  // A sink's own errors name the place; what is said of its content here does not.
-  const where = `rule ${rule.name}: ${target.sink}`;
-  try {
-    const sink = await deps.sinks.get(bundle, tenant, target.sink);
-    const live = await sink.read(target.place, { signal, keys: target.entries.map((entry) => entry.key), fingerprint: deps.fingerprint });
-    const plan = await assessTarget(
-      {
-        bundle,
-        tenant,
-        repository,
-        stream,
-        commit: state.commit,
-        rule,
-        target,
-        deletesAllowed: request.deletesAllowed === true,
-        write: 'prepare',
-        at: deps.now(),
-        fingerprint: deps.fingerprint,
-        inputsMoved: (from) => deps.git.touched(repositoryOf({ bundle, tenant, repository }), from, state.commit, rule.inputs, signal),
-      },
-      live,
-    );
-    if (plan.kind === 'held') holds.push(...plan.holds.map((hold) => `${where} ${target.place.name}: ${hold.message}`));
-    return plan.kind === 'unchanged' ? 'unchanged' : 'write';
-  } catch (error) {
-    if (error instanceof CredentialError) {
-      problems.push(`${where}: ${error.message}`);
-      return 'unchecked';
-    }
-    if (!(error instanceof SinkError)) throw error;
-    if (error.reason === 'unauthorized') deps.sinks.drop(tenant, target.sink);
+  const deletesAllowed = request.deletesAllowed === true;
+  const look = await lookAtTarget(deps, { tenant, repository, stream, commit: state.commit, rule, target, deletesAllowed }, signal);
+  if (look.kind === 'unseen') {
     // What may pass is the write's to retry; what will not is told now, before anything is written. Under `continue` it must not stop the others.
-    const passing = error.reason === 'unavailable' || error.reason === 'throttled' || error.reason === 'conflict';
-    if (!passing && rule.rule.onFailure !== 'continue') problems.push(`${where}: ${error.message}`);
+    if (look.why === 'credential' || (look.why === 'final' && rule.rule.onFailure !== 'continue')) problems.push(look.message);
     return 'unchecked';
   }
+  const { plan } = look;
+  if (plan.kind === 'held') holds.push(...plan.holds.map((hold) => `rule ${rule.name}: ${target.sink} ${target.place.name}: ${hold.message}`));
+  return plan.kind === 'unchanged' ? 'unchanged' : 'write';
 }

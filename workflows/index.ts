@@ -1,2 +1,3 @@
 export { driftWatchWorkflow } from './drift-watch.ts';
+export { planWorkflow } from './plan.ts';
 export { syncWorkflow } from './sync.ts';
