@@ -5,8 +5,8 @@ import { refusal } from './source-text.ts';
 export const MAX_DEPTH = 200;
 /** Values of one document once its aliases are written out. */
 export const MAX_VALUES = 1_000_000;
-/** Size of one file. */
-export const MAX_BYTES = 8 * 1024 * 1024;
+/** Size of one file: what the smallest sinks take at all, and seconds of parsing in the slower formats, during which nothing else runs. */
+export const MAX_BYTES = 1024 * 1024;
 
 /** Refuses what every format can say and nothing behind the parsers could take: bottomless nesting, alias bombs, text that is not Unicode. */
 export function checkLimits(root: Node): void {

@@ -2,7 +2,7 @@ import type { Node, Origin, Path, Scalar } from '../../domain/value.ts';
 import { MAX_DEPTH } from './document-limits.ts';
 import { readHeredoc, readQuoted, type HclText } from './hcl-text.ts';
 import { addEntry, mapDraft, type MapDraft } from './map-draft.ts';
-import { exactInteger, type SourceText } from './source-text.ts';
+import { duplicateKey, exactInteger, type SourceText } from './source-text.ts';
 
 const BLANKS = /(?:[ \t\r]+|\/\*[\s\S]*?\*\/)*/y;
 const BLANKS_AND_LINES = /(?:\s+|(?:#|\/\/)[^\n]*|\/\*[\s\S]*?\*\/)*/y;
@@ -66,22 +66,26 @@ class HclReader {
       this.#skip(BLANKS);
     }
     this.#checkDepth(path.length + names.length, path);
-    let parent = map;
-    for (const [depth, name] of names.slice(0, -1).entries()) {
-      const found = parent.entries.get(name);
-      const at = [...path, ...names.slice(0, depth + 1)];
-      // A map that an attribute made is a value; only what blocks made is shared by their labels.
-      if (found && !this.#labels.has(found)) addEntry(parent, name, mapDraft(origin), at, origin);
-      const next = (found as MapDraft | undefined) ?? mapDraft(origin);
-      this.#labels.add(next);
-      parent.entries.set(name, next);
-      parent = next;
-    }
+    const parent = this.#labelled(map, names.slice(0, -1), path, origin);
     const body = mapDraft(origin);
     const at = [...path, ...names];
     if (parent.entries.has(names.at(-1) ?? '')) throw this.#source.refuse(this.#at - 1, 'the block is there twice; give it a label, or write a list', at);
     parent.entries.set(names.at(-1) ?? '', body);
     this.#body(body, at, '}');
+  }
+
+  /** The map that the blocks of a type and its leading labels share. A map that an attribute or a block without that label made is another thing. */
+  #labelled(map: MapDraft, names: readonly string[], path: Path, origin: Origin): MapDraft {
+    let at = map;
+    for (const [depth, name] of names.entries()) {
+      const found = at.entries.get(name);
+      if (found && !this.#labels.has(found)) throw duplicateKey(origin, found.origin, [...path, ...names.slice(0, depth + 1)]);
+      const next = (found as MapDraft | undefined) ?? mapDraft(origin);
+      this.#labels.add(next);
+      at.entries.set(name, next);
+      at = next;
+    }
+    return at;
   }
 
   #value(path: Path): Node {

@@ -1,4 +1,4 @@
-import { Alias, isAlias, isPair, isScalar, isSeq, parseDocument, type Pair, type ParsedNode, type Scalar as YamlScalar } from 'yaml';
+import { isAlias, isPair, isScalar, isSeq, parseDocument, type Alias, type Pair, type ParsedNode, type Scalar as YamlScalar } from 'yaml';
 import type { InvalidInput } from '../../domain/problem.ts';
 import type { MapNode, Node, Path, Scalar } from '../../domain/value.ts';
 import { duplicateKey, exactInteger, type SourceText } from './source-text.ts';

@@ -18,13 +18,13 @@ const reasonsOf = (result: Plan): readonly string[] => (result.kind === 'held' ?
 const messagesOf = (result: Plan): string => (result.kind === 'held' ? result.holds.map((hold) => hold.message).join('\n') : result.kind);
 
 const key = fc.constantFrom('a', 'b', 'c', 'd', 'p.x', 'p.y', '__proto__', 'constructor');
-const text = fc.constantFrom('1', '2', '3');
-const values = fc.array(fc.tuple(key, text), { maxLength: 6 }).map((entries) => new Map(entries));
+const value = fc.constantFrom('1', '2', '3');
+const values = fc.array(fc.tuple(key, value), { maxLength: 6 }).map((entries) => new Map(entries));
 const commit = fc.constantFrom('a'.repeat(40), 'b'.repeat(40));
 
 const ledger: fc.Arbitrary<Ledger> = fc
   .record({
-    keys: fc.array(fc.tuple(key, text), { maxLength: 6 }).map((entries) => Object.fromEntries(entries.map(([name, value]) => [name, fingerprint(value)]))),
+    keys: fc.array(fc.tuple(key, value), { maxLength: 6 }).map((entries) => Object.fromEntries(entries.map(([name, value]) => [name, fingerprint(value)]))),
     owner: fc.constantFrom(OWNER, OWNER, OWNER, STRANGER),
     state: fc.constantFrom('committed' as const, 'committed' as const, 'intent' as const),
     commit,
@@ -32,7 +32,7 @@ const ledger: fc.Arbitrary<Ledger> = fc
   })
   .map((fields) => ledgerOf({}, fields));
 
-const place: fc.Arbitrary<ModelPlace> = fc
+const soundPlace: fc.Arbitrary<ModelPlace> = fc
   .record({ values, hidden: fc.array(key, { maxLength: 2 }), ledger: fc.option(ledger), touched: fc.boolean() })
   .map(({ values: map, hidden: names, ledger: known, touched }) => {
     const hidden = new Set(names.filter((name) => map.has(name)));
@@ -64,7 +64,7 @@ const policy: fc.Arbitrary<Policy> = fc
 
 const desired: fc.Arbitrary<Desired> = fc.record({ values, commit, inputsMoved: fc.boolean() }).map(({ values: map, ...fields }) => desiredOf(map, fields));
 
-const world = fc.tuple(desired, fc.oneof({ weight: 5, arbitrary: place }, { weight: 1, arbitrary: corruptPlace }), policy).map(([wish, there, rules]) => {
+const world = fc.tuple(desired, fc.oneof({ weight: 5, arbitrary: soundPlace }, { weight: 1, arbitrary: corruptPlace }), policy).map(([wish, there, rules]) => {
   // Only a place that is read as one document can be corrupt.
   const { corrupt, ...sound } = there;
   return { wish, there: rules.ownership === 'keys' && corrupt !== undefined ? sound : there, rules };
@@ -75,7 +75,7 @@ function owns(there: ModelPlace, name: string): boolean {
 }
 
 /** Runs the property on each world whose plan is a write, and makes sure that there were some. */
-function forEveryWrite(property: (write: WritePlan, wish: Desired, there: ModelPlace, rules: Policy, after: ModelPlace) => void): void {
+function expectOfEveryWrite(property: (write: WritePlan, wish: Desired, there: ModelPlace, rules: Policy, after: ModelPlace) => void): void {
   let writes = 0;
   fc.assert(
     fc.property(world, ({ wish, there, rules }) => {
@@ -91,13 +91,13 @@ function forEveryWrite(property: (write: WritePlan, wish: Desired, there: ModelP
 
 describe('a written plan', () => {
   it('gives each desired key its value', () => {
-    forEveryWrite((_, wish, __, ___, after) => {
+    expectOfEveryWrite((_, wish, __, ___, after) => {
       for (const entry of wish.entries) expect(after.values.get(entry.key)).toBe(entry.text);
     });
   });
 
   it('leaves every key alone that the ledger does not own, unless the rule overwrites it (I4)', () => {
-    forEveryWrite((_, wish, there, rules, after) => {
+    expectOfEveryWrite((_, wish, there, rules, after) => {
       if (rules.onExisting === 'overwrite') return;
       if (rules.ownership === 'place' && there.ledger && Object.keys(there.ledger.keys).length > 0) return;
       for (const [name, before] of there.values) if (!owns(there, name)) expect(after.values.get(name)).toBe(before);
@@ -106,7 +106,7 @@ describe('a written plan', () => {
   });
 
   it('in a shared place never touches a key that is neither desired nor owned, whatever the rule says (I4)', () => {
-    forEveryWrite((_, wish, there, rules, after) => {
+    expectOfEveryWrite((_, wish, there, rules, after) => {
       if (rules.ownership !== 'keys') return;
       const wanted = new Set(wish.entries.map((entry) => entry.key));
       for (const [name, before] of there.values) if (!owns(there, name) && !wanted.has(name)) expect(after.values.get(name)).toBe(before);
@@ -115,7 +115,7 @@ describe('a written plan', () => {
   });
 
   it('removes what is owned and no longer desired, but not what is protected, or where nothing is pruned', () => {
-    forEveryWrite((_, wish, there, rules, after) => {
+    expectOfEveryWrite((_, wish, there, rules, after) => {
       const wanted = new Set(wish.entries.map((entry) => entry.key));
       if (there.corrupt !== undefined) return;
       for (const [name, before] of there.values) {
@@ -126,7 +126,7 @@ describe('a written plan', () => {
   });
 
   it('never deletes when nothing is desired, and never above the limit unless that was allowed', () => {
-    forEveryWrite((write, wish, there, rules) => {
+    expectOfEveryWrite((write, wish, there, rules) => {
       if (wish.entries.length === 0) expect(write.deletes).toEqual([]);
       if (wish.entries.length === 0) expect(there.corrupt).toBeUndefined();
       if (!rules.deletesAllowed && rules.maxDeletes && 'count' in rules.maxDeletes) expect(write.deletes.length).toBeLessThanOrEqual(rules.maxDeletes.count);
@@ -134,7 +134,7 @@ describe('a written plan', () => {
   });
 
   it('makes a ledger one generation on that owns exactly the desired keys and the kept ones that are there', () => {
-    forEveryWrite((write, wish, there, _, after) => {
+    expectOfEveryWrite((write, wish, there, _, after) => {
       expect(write.ledger).toMatchObject({
         owner: OWNER,
         commit: wish.commit,
@@ -151,7 +151,7 @@ describe('a written plan', () => {
   });
 
   it('is followed by no other: the same commit then changes nothing (I10)', () => {
-    forEveryWrite((write, wish, _, rules, after) => {
+    expectOfEveryWrite((write, wish, _, rules, after) => {
       for (const inputsMoved of [true, false]) {
         expect(planned({ ...wish, inputsMoved, write: 'w3' }, after, rules)).toEqual({ kind: 'unchanged', generation: write.ledger.generation });
       }
@@ -159,7 +159,7 @@ describe('a written plan', () => {
   });
 
   it('undone, leaves a ledger under which the same write is planned anew', () => {
-    forEveryWrite((write, wish, there, rules) => {
+    expectOfEveryWrite((write, wish, there, rules) => {
       const undone = { ...there, ledger: restoredLedger(write.ledger, there.ledger) };
       const again = planned(wish, undone, rules);
       expect(again).toMatchObject({ kind: 'write', ledger: { generation: write.ledger.generation + 2 } });
