@@ -52,6 +52,7 @@ function fence(live: LiveState, { owner, stream, commit, at, writes }: UndoReque
     kind: 'write',
     base: { ledger: live.ledger, exists: live.exists, version: live.version },
     ledger: { ...before, generation: before.generation + 1, write: undoOf(writes.at(-1) ?? '') },
+    content: 'keep',
     puts: [],
     deletes: [],
     adopted: [],

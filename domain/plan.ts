@@ -71,6 +71,8 @@ export interface WritePlan {
   readonly base: { readonly ledger: Ledger | null; readonly exists: boolean; readonly version: string };
   /** The ledger to write, one generation on. */
   readonly ledger: Ledger;
+  /** `keep`: only the ledger moves, and what is at the place stays byte for byte, whatever `entries` says. */
+  readonly content: 'write' | 'keep';
   readonly puts: readonly Put[];
   readonly deletes: readonly Delete[];
   /** Keys that had the desired value and no owner: theirs is only the entry in the ledger. */
@@ -221,6 +223,7 @@ export function plan(desired: Desired, live: LiveState, policy: Policy, fingerpr
       keys,
       at: desired.at,
     },
+    content: puts.length > 0 || deletes.length > 0 || ledger?.state === 'intent' ? 'write' : 'keep',
     puts,
     deletes,
     adopted,

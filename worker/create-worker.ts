@@ -35,11 +35,18 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
-/** Wires the activities and starts a worker on connections that the caller owns. */
-export async function createWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const { temporal, definitions, resolveCredential: resolve } = options;
+/** What the activities of one worker share, and how to let go of it. */
+export interface WorkerParts {
+  readonly deps: ActivityDeps;
+  /** Starts what takes a moment to start. */
+  warm(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Wires the activities without a worker. */
+export async function createWorkerParts(options: Omit<WorkerOptions, 'native' | 'workflowBundle' | 'maxCachedWorkflows'>): Promise<WorkerParts> {
+  const { temporal, definitions, resolveCredential: resolve, taskQueue } = options;
   const { settings } = options.bundle();
-  const { taskQueue } = options;
   const fingerprint = createFingerprint(settings.fingerprintKey && (await resolve(settings.fingerprintKey)));
   const git = createGit({
     cacheDirectory: options.cacheDirectory,
@@ -49,23 +56,33 @@ export async function createWorker(options: WorkerOptions): Promise<RunningWorke
   });
   const cue = createCue();
   const sinks = createSinkPool(definitions, resolve);
-  const desired = createDesiredStates({ git, cue, fingerprint, definitions });
-  const deps: ActivityDeps = {
-    bundle: options.bundle,
-    git,
-    sinks,
-    desired,
-    fingerprint,
-    pauseOf: createPauseReader(temporal.client),
-    client: temporal.client,
-    taskQueue,
-    now: () => new Date(),
+  return {
+    deps: {
+      bundle: options.bundle,
+      git,
+      sinks,
+      desired: createDesiredStates({ git, cue, fingerprint, definitions }),
+      fingerprint,
+      pauseOf: createPauseReader(temporal.client),
+      client: temporal.client,
+      taskQueue,
+      now: () => new Date(),
+    },
+    warm: () => cue.warm(),
+    async close() {
+      await Promise.all([sinks.close(), git.close(), cue.close()]);
+    },
   };
-  const [workflowBundle] = await Promise.all([options.workflowBundle ?? bundleWorkflows(options.codecKey === undefined ? 'plain' : 'encrypted'), cue.warm()]);
+}
+
+/** Wires the activities and starts a worker on connections that the caller owns. */
+export async function createWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { deps, warm, close } = await createWorkerParts(options);
+  const [workflowBundle] = await Promise.all([options.workflowBundle ?? bundleWorkflows(options.codecKey === undefined ? 'plain' : 'encrypted'), warm()]);
   const worker = await Worker.create({
     connection: options.native,
-    namespace: temporal.namespace,
-    taskQueue,
+    namespace: options.temporal.namespace,
+    taskQueue: options.taskQueue,
     workflowBundle,
     activities: { ...createActivities(deps) },
     dataConverter: createDataConverter(options.codecKey),
@@ -81,7 +98,7 @@ export async function createWorker(options: WorkerOptions): Promise<RunningWorke
     async stop() {
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await running.catch(() => undefined);
-      await Promise.all([sinks.close(), git.close(), cue.close()]);
+      await close();
     },
   };
 }

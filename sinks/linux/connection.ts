@@ -71,7 +71,8 @@ export function createLinuxSink(shell: Shell, options: LinuxSinkOptions): Sink {
 
   async function apply(place: Place<LinuxFields>, plan: WritePlan, context: SinkContext): Promise<Receipt> {
     const { fields } = place;
-    const touched = touchesContent(plan);
+    // A plan that moves the ledger only leaves the file, its inode and the service that reads it alone.
+    const touched = plan.content === 'write';
     const content = touched ? renderFile(plan.entries, await keptOf(place, plan, context), fields.layout) : Buffer.alloc(0);
     if (content.length > MAX_FILE_BYTES) throw tooLarge(content.length, where(place));
     const intent = Buffer.from(encodeLedger(intentLedger(plan.ledger, plan.base.ledger)));
@@ -178,11 +179,6 @@ function ledgerOf(bytes: Buffer, where: string): Ledger {
 function undoneLedger(undo: Buffer, where: string): Ledger | null {
   const [, line = ''] = undo.toString('latin1').split('\n');
   return line === '' ? null : ledgerOf(Buffer.from(line, 'base64'), where);
-}
-
-/** A plan that moves the ledger only leaves the file, its inode and the service that reads it alone. */
-function touchesContent({ puts, deletes, base, entries }: WritePlan): boolean {
-  return puts.length > 0 || deletes.length > 0 || base.ledger?.state === 'intent' || (entries.length === 0 && base.exists);
 }
 
 function changesOf(current: Ledger, before: Ledger | null): number {

@@ -104,7 +104,7 @@ export function createStore(name: string, connection: Connection): Sink {
 
   async function documentChange(place: Place, plan: WritePlan, expected: string, signal: AbortSignal): Promise<Change> {
     const change = { field: '', expected } as const;
-    if (plan.puts.length === 0 && plan.deletes.length === 0) return { ...change, action: 'check' };
+    if (plan.content === 'keep') return { ...change, action: 'check' };
     const kept = plan.kept.length === 0 ? [] : await keptLeaves(place, plan, signal);
     try {
       return { ...change, action: 'put', text: writeJsonDocument([...plan.entries, ...kept]) };

@@ -18,7 +18,7 @@ import type { RunOutcome } from '../../domain/status.ts';
 import { sinkDefinitions } from '../../sinks/registry.ts';
 import type { SinkDefinition } from '../../sinks/sink.ts';
 import { bundleWorkflows } from '../../worker/bundle.ts';
-import { createWorker, type RunningWorker } from '../../worker/create-worker.ts';
+import { createWorker, createWorkerParts, type RunningWorker, type WorkerParts } from '../../worker/create-worker.ts';
 import { syncWorkflowId, type SyncRequest, type SyncResult } from '../../workflows/messages.ts';
 
 /**
@@ -40,6 +40,8 @@ export interface Stack {
   /** Asks for a run of the branch's head, as a person would. */
   sync(request?: Partial<SyncRequest>, stream?: string): Promise<RunOutcome>;
   reloadBundle(bundle: string): Promise<void>;
+  /** The activities' own parts beside the worker's, for calling one alone; to be closed. */
+  workerParts(): Promise<WorkerParts>;
   stopWorker(): Promise<void>;
   startWorker(): Promise<void>;
   close(): Promise<void>;
@@ -106,16 +108,22 @@ export async function openStack(options: StackOptions): Promise<Stack> {
 
   async function startWorker(): Promise<void> {
     worker = await createWorker({
-      temporal,
+      ...parts(),
       native,
+      workflowBundle,
+      ...(options.codecKey !== undefined && { codecKey: options.codecKey }),
+    });
+  }
+
+  function parts() {
+    return {
+      temporal,
       bundle: () => bundle,
       definitions: options.definitions ?? sinkDefinitions,
       resolveCredential: createCredentialResolver({ env, baseDirectory: directory }),
       cacheDirectory: join(directory, 'cache'),
       taskQueue,
-      workflowBundle,
-      ...(options.codecKey !== undefined && { codecKey: options.codecKey }),
-    });
+    };
   }
 
   async function writeBundle(tenantYaml: string): Promise<void> {
@@ -164,6 +172,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
       bundle = await loadBundle(bundlePath, sinkDefinitions);
       await api.reload();
     },
+    workerParts: () => createWorkerParts(parts()),
     async stopWorker() {
       await worker?.stop();
       worker = undefined;
