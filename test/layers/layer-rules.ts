@@ -10,7 +10,7 @@ export const SINK_CONTRACT = ['sinks/sink.ts', 'sinks/errors.ts'];
 const WORKFLOW_NAMES = ['workflows/messages.ts', 'workflows/search-attributes.ts'];
 const FORMAT_LIBRARIES = ['yaml', 'jsonc-parser', 'toml-eslint-parser', 'smol-toml', 'ini', 'dotenv', 'properties-file', 'saxes'];
 const SYSTEM_LIBRARIES = ['picomatch', 'simple-git', 'ssh2', 'undici', 'pino', 'prom-client'];
-const API_CLIENTS = ['bundle', 'bundle-holder', 'credentials', 'glob', 'logger', 'metrics', 'temporal', 'start-drift-watch', 'start-sync'].map(
+const API_CLIENTS = ['bundle', 'bundle-holder', 'credentials', 'glob', 'logger', 'metrics', 'temporal', 'start-drift-watch', 'start-sync', 'sync-result'].map(
   (name) => `clients/${name}.ts`,
 );
 const API_LIBRARIES = ['@temporalio/client', '@temporalio/common', 'express', 'express-rate-limit', 'lru-cache', 'pino', 'prom-client', 'zod'];
@@ -62,10 +62,12 @@ export const sinkVendors: Readonly<Record<string, readonly string[]>> = {
   linux: ['ssh2'],
 };
 
+const TEMPORAL_CLIENTS = ['temporal', 'payload-codec', 'start-sync', 'start-drift-watch', 'sync-result'].map((name) => `clients/${name}.ts`);
+
 /** Which packages only named files may use at run time, so that one outside system has one client. */
 export const singleHomes: Readonly<Record<string, readonly string[]>> = {
-  '@temporalio/client': ['clients/temporal.ts', 'clients/start-sync.ts'],
-  '@temporalio/envconfig': ['clients/temporal.ts'],
-  '@temporalio/proto': ['clients/temporal.ts', 'clients/payload-codec.ts'],
-  '@temporalio/common': ['clients/temporal.ts', 'clients/payload-codec.ts'],
+  '@temporalio/client': TEMPORAL_CLIENTS,
+  '@temporalio/common': TEMPORAL_CLIENTS,
+  '@temporalio/envconfig': TEMPORAL_CLIENTS,
+  '@temporalio/proto': TEMPORAL_CLIENTS,
 };
