@@ -114,12 +114,17 @@ function countsOf(plan: WritePlan): ChangeCounts {
 async function newerThan({ deps, input, own }: Work, live: LiveState): Promise<string | null> {
   const { tenant, repository: name, stream, commit, request } = input;
   const ledger = live.ledger;
-  if (!ledger || ledger.commit === commit || ledger.stream !== `${name}/${stream}` || Object.keys(ledger.keys).length === 0) return null;
+  if (!ledger || ledger.commit === commit || Object.keys(ledger.keys).length === 0 || !ledger.stream.startsWith(`${name}/`)) return null;
   const repository = repositoryOf({ bundle: deps.bundle(), tenant, repository: name });
   if ((await deps.git.isAncestor(repository, ledger.commit, commit, own.signal)) === 'yes') return null;
+  const there = `${ledger.commit.slice(0, 12)} of ${ledger.stream} is there`;
+  if (ledger.stream !== `${name}/${stream}`) {
+    // Two streams may feed one environment (a branch and its tags): what contains this commit is newer, whichever brought it.
+    return (await deps.git.isAncestor(repository, commit, ledger.commit, own.signal)) === 'yes' ? `${there}, which is newer` : null;
+  }
   // A force push, a moved tag, or a run that is late: the remote says now which commit the stream is at.
   const head = headOfStream(stream, refNameOf(repository.provider, request.ref), await deps.git.heads(repository, own.signal), matchGlob);
-  return head === commit ? null : `${ledger.commit.slice(0, 12)} is there and the stream is at ${head?.slice(0, 12) ?? 'no commit'} now`;
+  return head === commit ? null : `${there} and the stream is at ${head?.slice(0, 12) ?? 'no commit'} now`;
 }
 
 function assess({ deps, input, own, rule, target }: Work, live: LiveState): Promise<Plan> {

@@ -79,6 +79,7 @@ export const linux = defineSink<LinuxOptions, LinuxFields>({
   notifies: false,
   options,
   destination,
+  system: (connection) => (connection.transport === 'local' ? 'this machine' : `${connection.host.toLowerCase()}:${connection.port}`),
   placeProblem(name) {
     const problem = pathProblem(name);
     if (problem) return `the path ${problem}`;

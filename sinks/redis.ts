@@ -32,6 +32,10 @@ export const redis = defineSink({
   notifies: false,
   options: redisOptions,
   destination,
+  system({ url }) {
+    const { hostname, port, pathname } = new URL(url);
+    return `${hostname}:${port || '6379'}/${pathname.slice(1) || '0'}`;
+  },
   placeProblem: placeNameProblem,
   // Of every layout alike: a hash, a document and a prefix of one name would share a ledger.
   identity: (name) => name,

@@ -75,9 +75,9 @@ export interface SinkDefinition<Options = unknown, Fields extends DestinationFie
   readonly destination: ZodType<Fields>;
   /**
    * Names the system that the options connect to, without credentials and tuning: sinks with equal names write to one system, and two of their
-   * destinations must not be one target (I11). Without it only sinks with equal options are known to be one.
+   * destinations must not be one target (I11).
    */
-  system?(options: Options): string;
+  system(options: Options): string;
   /** What is wrong with a (filled-in) place name, or null. */
   placeProblem(name: string, fields: Fields): string | null;
   /**
