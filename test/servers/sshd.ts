@@ -59,6 +59,8 @@ export async function startSshd(options: { readonly config?: readonly string[] }
       'PasswordAuthentication no',
       'KbdInteractiveAuthentication no',
       'PermitRootLogin yes',
+      // Tests log in many times at once; the default drops some of more than ten.
+      'MaxStartups 100',
       'Subsystem sftp internal-sftp',
       // Login shells read ~/.bashrc for a command too; what a developer keeps there is not part of a test.
       `SetEnv HOME=${directory}`,
@@ -79,10 +81,11 @@ export async function startSshd(options: { readonly config?: readonly string[] }
   const { port } = server;
 
   async function pause(): Promise<void> {
-    // The processes of open connections outlive the one that listens.
+    // The processes of open connections outlive the one that listens, and keep its output open.
     const sessions = await descendantsOf(server.pid);
-    await server.stop();
+    const stopped = server.stop();
     for (const pid of sessions) killQuietly(pid);
+    await stopped;
   }
 
   const [type = '', key = ''] = String(hostKey).split(' ');
