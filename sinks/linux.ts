@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { CredentialReference } from '../domain/bundle.ts';
+import { credentialReference } from '../schemas/credential-reference.ts';
+import { duration } from '../schemas/duration.ts';
 import { createLinuxSink } from './linux/connection.ts';
 import { parseFile, renderEntry, renderFile } from './linux/document.ts';
 import { createLocalShell } from './linux/local.ts';
@@ -9,23 +10,14 @@ import { SinkError } from './errors.ts';
 import { defineSink, type Capabilities, type ResolveCredential } from './sink.ts';
 
 const absolutePath = z.string().refine((path) => pathProblem(path) === null, { error: ({ input }) => `the path ${pathProblem(String(input))}` });
-const duration = z
-  .string()
-  .regex(/^[1-9]\d*(ms|s|m)$/, 'a duration such as 500ms, 10s or 2m')
-  .transform((text) => Number.parseInt(text, 10) * (text.endsWith('ms') ? 1 : text.endsWith('s') ? 1000 : 60_000));
 const oneLine = z
   .string()
   .min(1)
   .regex(/^[^\0\r\n]*$/, 'one line; put more into a script');
-const credential: z.ZodType<CredentialReference, CredentialReference> = z.union(
-  [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) }), z.strictObject({ vault: z.string().min(1) })],
-  { error: 'a credential is named, never written: { env: NAME }, { file: path } or { vault: "manager:path#field" }' },
-);
-
 const local = z.strictObject({
   transport: z.literal('local'),
   root: absolutePath.describe('Directory that everything stays below, whatever symbolic links say'),
-  timeout: duration.default(30_000).describe('Limit of one call, without the commands'),
+  timeout: duration.prefault('30s').describe('Limit of one call, without the commands'),
 });
 const ssh = z
   .strictObject({
@@ -33,16 +25,16 @@ const ssh = z
     host: z.string().min(1),
     port: z.int().min(1).max(65_535).default(22),
     user: z.string().min(1),
-    privateKey: credential.optional().describe('OpenSSH private key'),
-    passphrase: credential.optional().describe('Passphrase of the private key'),
-    password: credential.optional(),
+    privateKey: credentialReference.optional().describe('OpenSSH private key'),
+    passphrase: credentialReference.optional().describe('Passphrase of the private key'),
+    password: credentialReference.optional(),
     hostKey: z
       .string()
       .regex(/^SHA256:[A-Za-z0-9+/]{43}$/, 'the SHA256 fingerprint of the host key, as ssh-keygen -lf prints it')
       .describe('Fingerprint of the host key; always checked'),
     root: absolutePath.optional().describe('Directory that everything stays below, whatever symbolic links say'),
-    connectTimeout: duration.default(10_000),
-    timeout: duration.default(30_000).describe('Limit of one call, without the commands'),
+    connectTimeout: duration.prefault('10s'),
+    timeout: duration.prefault('30s').describe('Limit of one call, without the commands'),
   })
   .refine((options) => options.privateKey !== undefined || options.password !== undefined, { error: 'privateKey or password is needed' });
 const options = z.discriminatedUnion('transport', [local, ssh]);
@@ -64,7 +56,7 @@ const destination = z
     createDirectories: z.boolean().default(true).describe('Whether missing directories are made (0755)'),
     validate: oneLine.optional().describe('Command that must succeed on the new file, whose path is in $FILE, before anything changes'),
     reload: oneLine.optional().describe('Command that runs when the file has changed'),
-    commandTimeout: duration.default(30_000).describe('Limit of each of the two commands'),
+    commandTimeout: duration.prefault('30s').describe('Limit of each of the two commands'),
   })
   .transform(({ format, commandTimeout, ...fields }) => ({ ...fields, layout: format, commandTimeoutMs: commandTimeout }));
 /** A destination after parsing: `format` of the bundle is the layout. */

@@ -32,8 +32,13 @@ export function createLinuxSink(shell: Shell, options: LinuxSinkOptions): Sink {
       .run({
         script,
         header: {
-          ...{ dir: name.slice(0, slash), file: name.slice(slash + 1), root: options.root ?? '', max: MAX_FILE_BYTES },
-          ...{ id: randomBytes(8).toString('hex'), limit: Math.ceil(fields.commandTimeoutMs / 1000), reload: fields.reload ?? '' },
+          dir: name.slice(0, slash),
+          file: name.slice(slash + 1),
+          root: options.root ?? '',
+          max: MAX_FILE_BYTES,
+          id: randomBytes(8).toString('hex'),
+          limit: Math.ceil(fields.commandTimeoutMs / 1000),
+          reload: fields.reload ?? '',
           ...header,
         },
         body,
@@ -79,11 +84,21 @@ export function createLinuxSink(shell: Shell, options: LinuxSinkOptions): Sink {
     const ledger = Buffer.from(encodeLedger(plan.ledger));
     const [baseContent = '', baseLedger = ''] = plan.base.version.split(' ');
     const header = {
-      ...{ content_size: content.length, content_sum: digest(content), intent_size: intent.length, intent_sum: digest(intent) },
-      ...{ ledger_size: ledger.length, ledger_sum: digest(ledger) },
-      ...{ base_content: baseContent, base_ledger: baseLedger, generation: plan.ledger.generation },
-      ...{ touched: touched ? 1 : 0, inherit: plan.base.ledger?.state === 'intent' ? plan.base.ledger.generation : 0 },
-      ...{ create: fields.createDirectories ? 1 : 0, new_mode: fields.mode, new_owner: fields.owner ?? '', validate: fields.validate ?? '' },
+      content_size: content.length,
+      content_sum: digest(content),
+      intent_size: intent.length,
+      intent_sum: digest(intent),
+      ledger_size: ledger.length,
+      ledger_sum: digest(ledger),
+      base_content: baseContent,
+      base_ledger: baseLedger,
+      generation: plan.ledger.generation,
+      touched: touched ? 1 : 0,
+      inherit: plan.base.ledger?.state === 'intent' ? plan.base.ledger.generation : 0,
+      create: fields.createDirectories ? 1 : 0,
+      new_mode: fields.mode,
+      new_owner: fields.owner ?? '',
+      validate: fields.validate ?? '',
     };
     try {
       await call(place, context, applyScript, header, [content, intent, ledger]);
@@ -177,7 +192,10 @@ function ledgerOf(bytes: Buffer, where: string): Ledger {
 
 /** The ledger in an undo record: its second line, empty if there was none. */
 function undoneLedger(undo: Buffer, where: string): Ledger | null {
-  const [, line = ''] = undo.toString('latin1').split('\n');
+  const [head = '', line, end] = undo.toString('latin1').split('\n');
+  if (!head.startsWith('vartrack-undo 1 ') || line === undefined || end === undefined) {
+    throw new SinkError('rejected', `${where}: the undo record beside the file is damaged; put the file right by hand`);
+  }
   return line === '' ? null : ledgerOf(Buffer.from(line, 'base64'), where);
 }
 
