@@ -50,6 +50,7 @@ export function describeIssue(issue: EngineIssue, node: Node | undefined, secret
       if (node?.kind !== 'list') break;
       return `has ${node.items.length} items, must have ${args.find((length) => length !== String(node.items.length)) ?? 'another number'}`;
   }
+  if (issue.incomplete && !node) return `cannot be computed: ${issue.message}`;
   return secret ? 'the secret does not satisfy the schema' : issue.message;
 }
 

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"cuelang.org/go/cue"
 	cuejson "cuelang.org/go/encoding/json"
@@ -89,9 +88,7 @@ func (req *request) respond() (resp response) {
 	value, issues := s.check(doc, req.Opaque)
 	if s.hasSecrets {
 		resp.Secrets = s.secrets(value)
-		issues = slices.DeleteFunc(issues, func(is issue) bool {
-			return is.Incomplete && slices.ContainsFunc(resp.Secrets, func(x secret) bool { return slices.Equal(x.Path, is.Path) })
-		})
+		issues = s.withoutSupplied(issues, value, resp.Secrets)
 	}
 	resp.Issues = issues
 	if resp.OK = len(issues) == 0; resp.OK && req.Defaults {

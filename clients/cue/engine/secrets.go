@@ -44,3 +44,37 @@ func (s *schema) secrets(v cue.Value) (found []secret) {
 	walk(v, nil)
 	return found
 }
+
+// withoutSupplied leaves out what is incomplete only because a secret is absent
+// from the document: the secret itself, and what is computed from it.
+func (s *schema) withoutSupplied(issues []issue, v cue.Value, secrets []secret) []issue {
+	if !slices.ContainsFunc(issues, func(is issue) bool { return is.Incomplete }) {
+		return issues
+	}
+	supplied, still := map[string]bool{}, map[string]bool{}
+	for _, x := range secrets {
+		supplied[key(x.Path)] = true
+		var at []cue.Selector
+		for _, name := range x.Path {
+			at = append(at, cue.Str(name))
+		}
+		if len(at) == 0 {
+			continue
+		}
+		field := v.LookupPath(cue.MakePath(at...))
+		if !field.Exists() {
+			field = v.LookupPath(cue.MakePath(append(slices.Clone(at[:len(at)-1]), at[len(at)-1].Required())...))
+		}
+		if field.Exists() && field.IncompleteKind() == cue.StringKind && !field.IsConcrete() {
+			v = v.FillPath(cue.MakePath(at...), "supplied")
+		}
+	}
+	for _, is := range s.findings(v) {
+		if is.Incomplete {
+			still[key(is.Path)] = true
+		}
+	}
+	return slices.DeleteFunc(issues, func(is issue) bool {
+		return is.Incomplete && (supplied[key(is.Path)] || !still[key(is.Path)])
+	})
+}

@@ -198,6 +198,14 @@ describe('secrets', () => {
     });
   });
 
+  it('leave open what the schema computes from them, and nothing else', async () => {
+    const source = 'host: string\npassword!: string @secret(app/db#password)\nurl: "redis://:\\(password)@\\(host)"\nport: int\nnext: port + 1';
+    expect(await problems(cue, { schema: source, document: yaml('host: h\n') })).toEqual([
+      'rule settings: settings/production.yaml:1:1 next: cannot be computed: non-concrete value int in operand to + (schemas/settings.cue:5)',
+      'rule settings: settings/production.yaml:1:1 port: is required (int) (schemas/settings.cue:4)',
+    ]);
+  });
+
   it('written out where the schema expects a reference are not quoted either', async () => {
     const source = 'password: string & =~"^x" @secret(app/db#password)\nother: "\\(password)" & "y"';
     const found = await problems(cue, { schema: source, document: yaml('password: hunter22\n') });
