@@ -4,29 +4,23 @@ import { possiblePlace, possibleRoutes } from '../domain/possible-routes.ts';
 import { formatProblem, InvalidInput } from '../domain/problem.ts';
 import { formatPattern } from '../domain/target-pattern.ts';
 import { sinkDefinitions } from '../sinks/registry.ts';
+import type { CommandResult } from './run-command.ts';
 
 export interface CheckOptions {
-  readonly json: boolean;
   /** Kinds of sinks that the bundle may name; all by default. */
   readonly sinks?: BundleSinks;
 }
 
-export interface CheckResult {
-  /** 0: the bundle can run; 1: it has problems. */
-  readonly exitCode: 0 | 1;
-  readonly output: string;
-}
-
 /** `vartrack check`: every problem of a bundle, or what the bundle means. Asks nothing of the outside world. */
-export async function runCheck(path: string, { json, sinks = sinkDefinitions }: CheckOptions): Promise<CheckResult> {
+export async function runCheck(path: string, { sinks = sinkDefinitions }: CheckOptions = {}): Promise<CommandResult> {
   try {
     const summary = summarize(await loadBundle(path, sinks));
-    return { exitCode: 0, output: json ? toJson({ valid: true, ...summary }) : `${path}: ${formatSummary(summary)}` };
+    return { exit: 'ok', json: { valid: true, ...summary }, text: `${path}: ${formatSummary(summary)}` };
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
     const { problems } = error;
-    if (json) return { exitCode: 1, output: toJson({ valid: false, problems }) };
-    return { exitCode: 1, output: `${problems.map(formatProblem).join('\n')}\n${count(problems.length, 'problem')}\n` };
+    const text = `${problems.map(formatProblem).join('\n')}\n${count(problems.length, 'problem')}\n`;
+    return { exit: 'rejected', json: { valid: false, problems }, text };
   }
 }
 
@@ -116,8 +110,4 @@ function lines(...all: readonly string[]): string {
 
 function count(number: number, singular: string, plural = `${singular}s`): string {
   return `${number} ${number === 1 ? singular : plural}`;
-}
-
-function toJson(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
 }

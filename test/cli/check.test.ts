@@ -33,9 +33,9 @@ describe('vartrack check', () => {
 
   test('says what a good bundle means', async () => {
     await writeFile(path, good);
-    expect(await runCheck(path, { json: false, sinks: fakeSinks })).toEqual({
-      exitCode: 0,
-      output: `${path}: valid: 1 tenant, 1 repository, 1 sink, 1 rule
+    expect(await runCheck(path, { sinks: fakeSinks })).toMatchObject({
+      exit: 'ok',
+      text: `${path}: valid: 1 tenant, 1 repository, 1 sink, 1 rule
 
 tenant acme
   repositories: config
@@ -53,9 +53,9 @@ tenant acme
 
   test('says the same as JSON', async () => {
     await writeFile(path, good);
-    const { exitCode, output } = await runCheck(path, { json: true, sinks: fakeSinks });
-    expect(exitCode).toBe(0);
-    expect(JSON.parse(output)).toMatchObject({
+    const { exit, json } = await runCheck(path, { sinks: fakeSinks });
+    expect(exit).toBe('ok');
+    expect(json).toMatchObject({
       valid: true,
       tenants: [
         {
@@ -69,24 +69,24 @@ tenant acme
 
   test('prints every problem with its place, and fails', async () => {
     await writeFile(path, good.replace('provider: github', 'provider: hub').replace('acme:{env}', 'acme'));
-    expect(await runCheck(path, { json: false, sinks: fakeSinks })).toEqual({
-      exitCode: 1,
-      output: `${path}:4:41 tenants.acme.repositories.config.provider: write one of github, gitlab, gitea, forgejo, bitbucket, generic
+    expect(await runCheck(path, { sinks: fakeSinks })).toMatchObject({
+      exit: 'rejected',
+      text: `${path}:4:41 tenants.acme.repositories.config.provider: write one of github, gitlab, gitea, forgejo, bitbucket, generic
 ${path}:11:36 tenants.acme.rules.settings.to.0.place: is one place for the environments production (branch main) and rc (branch release/*); write {env} into it
 2 problems
 `,
     });
-    const { exitCode, output } = await runCheck(path, { json: true, sinks: fakeSinks });
-    expect(exitCode).toBe(1);
-    expect(JSON.parse(output)).toMatchObject({ valid: false, problems: [{ origin: { line: 4 } }, { origin: { line: 11 } }] });
+    const { exit, json } = await runCheck(path, { sinks: fakeSinks });
+    expect(exit).toBe('rejected');
+    expect(json).toMatchObject({ valid: false, problems: [{ origin: { line: 4 } }, { origin: { line: 11 } }] });
   });
 
   test('fails for a bundle that is not there, naming it', async () => {
-    expect(await runCheck(join(directory, 'absent.yaml'), { json: false })).toMatchObject({ exitCode: 1, output: expect.stringContaining('absent.yaml') });
+    expect(await runCheck(join(directory, 'absent.yaml'))).toMatchObject({ exit: 'rejected', text: expect.stringContaining('absent.yaml') });
   });
 
   test('knows the real kinds of sinks', async () => {
     await writeFile(path, good.replace('redis://cache', 'redis://cache:6379/0'));
-    expect(await runCheck(path, { json: false })).toMatchObject({ exitCode: 0 });
+    expect(await runCheck(path)).toMatchObject({ exit: 'ok' });
   });
 });

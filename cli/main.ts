@@ -1,0 +1,144 @@
+#!/usr/bin/env node
+import { Command, InvalidArgumentError } from 'commander';
+import type { DevOptions } from './dev.ts';
+import { exitCodeHelp } from './exit-codes.ts';
+import type { PauseOptions } from './pause.ts';
+import type { PlanOptions } from './plan.ts';
+import { runCommand, runProcess, type AnswerOptions } from './run-command.ts';
+import type { SyncOptions } from './sync.ts';
+
+// Each command is imported when it is asked for: `--help` and `check` do without the Temporal SDK.
+
+const program = new Command('vartrack')
+  .description('Git as the single authority for runtime configuration: validated, written everywhere as one unit, proven by read-back')
+  .addHelpText(
+    'after',
+    `\n${exitCodeHelp()}\n\nEnvironment: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, VARTRACK_BUNDLE, VARTRACK_TASK_QUEUE, VARTRACK_CODEC_KEY, NO_COLOR`,
+  )
+  .showHelpAfterError('(vartrack --help shows the commands)');
+
+answering(program.command('check'))
+  .description('read a bundle, tell every problem or what it means; asks nothing of the outside world')
+  .argument('[bundle]', 'the bundle; $VARTRACK_BUNDLE or vartrack.yaml unless given')
+  .action((bundle: string | undefined, options: AnswerOptions) =>
+    runCommand(options, async () => {
+      const { runCheck } = await import('./check.ts');
+      return runCheck(bundle ?? (process.env['VARTRACK_BUNDLE'] || 'vartrack.yaml'));
+    }),
+  );
+
+withRef(answering(program.command('plan')))
+  .description('what a commit would change, by target and key; writes nothing')
+  .option('--commit <sha>', 'plan this commit as if the ref were there')
+  .option('--allow-deletes', 'as if deletes beyond limits.deletes were allowed')
+  .option('--local', 'plan in this process with the credentials of this environment, and show values in clear')
+  .option('--detailed-exitcode', 'exit with 8 if there are changes')
+  .action((tenant: string, repository: string, ref: string | undefined, options: PlanOptions & AnswerOptions) =>
+    runCommand(options, async () => {
+      const { runPlan } = await import('./plan.ts');
+      return runPlan(tenant, repository, { ...options, ...(ref !== undefined && { ref }) });
+    }),
+  );
+
+withRef(answering(program.command('sync')))
+  .description('bring a stream to its head now, and wait for how that ends')
+  .option('--allow-deletes', 'allow this run to delete more than limits.deletes')
+  .option('--no-wait', 'do not wait for the end')
+  .action((tenant: string, repository: string, ref: string | undefined, options: SyncOptions & AnswerOptions) =>
+    runCommand(options, async () => {
+      const { runSync } = await import('./sync.ts');
+      return runSync(tenant, repository, { ...options, ...(ref !== undefined && { ref }) });
+    }),
+  );
+
+withBundle(answering(program.command('status')))
+  .description('how the last run of every stream ended, and what is paused')
+  .argument('[tenant]', 'only this tenant')
+  .action((tenant: string | undefined, options: AnswerOptions & { readonly bundle?: string }) =>
+    runCommand(options, async () => {
+      const { runStatus } = await import('./status.ts');
+      return runStatus(tenant, options);
+    }),
+  );
+
+withBundle(answering(program.command('pause')))
+  .description('stop every write of a tenant')
+  .argument('<tenant>')
+  .requiredOption('--reason <text>', 'why, for people')
+  .option('--until <time>', 'when it ends by itself: 30m, 2h, or a time such as 2026-12-01T06:00Z')
+  .action((tenant: string, options: PauseOptions & AnswerOptions) =>
+    runCommand(options, async () => {
+      const { runPause } = await import('./pause.ts');
+      return runPause(tenant, options);
+    }),
+  );
+
+withBundle(answering(program.command('resume')))
+  .description('end the pause of a tenant, and bring every stream to its head')
+  .argument('<tenant>')
+  .action((tenant: string, options: AnswerOptions & { readonly bundle?: string }) =>
+    runCommand(options, async () => {
+      const { runResume } = await import('./pause.ts');
+      return runResume(tenant, options);
+    }),
+  );
+
+running(program.command('api'))
+  .description('run the api, which takes the webhooks')
+  .action((options: AnswerOptions) => runProcess(options, async () => (await import('../api/main.ts')).runApi()));
+
+running(program.command('worker'))
+  .description('run a worker, which does the work')
+  .action((options: AnswerOptions) =>
+    runProcess(options, async () => {
+      const { runWorkerProcess } = await import('./worker.ts');
+      await runWorkerProcess();
+    }),
+  );
+
+running(program.command('dev'))
+  .description('run a Temporal development server, the api and a worker, until Ctrl-C')
+  .option('--bundle <path>', 'the bundle; $VARTRACK_BUNDLE or vartrack.yaml unless given')
+  .option('--port <port>', 'of the api', portNumber, 8080)
+  .option('--temporal-port <port>', 'of the Temporal server', portNumber, 7233)
+  .option('--ui-port <port>', 'of the Temporal UI', portNumber, 8233)
+  .option('--db-filename <path>', 'keep the state of the Temporal server in this file; in memory unless given')
+  .action((options: DevOptions & AnswerOptions) =>
+    runProcess(options, async () => {
+      const { runDev } = await import('./dev.ts');
+      await runDev(options);
+    }),
+  );
+
+await program.parseAsync();
+
+function answering(command: Command): Command {
+  return running(command).option('--json', 'one JSON document on standard output');
+}
+
+function running(command: Command): Command {
+  return command.option('--debug', 'show stack traces');
+}
+
+function withBundle(command: Command): Command {
+  return command.option('--bundle <path>', 'the bundle; $VARTRACK_BUNDLE or vartrack.yaml unless given');
+}
+
+function withRef(command: Command): Command {
+  return withBundle(command)
+    .argument('<tenant>')
+    .argument('<repository>')
+    .argument('[ref]', 'a branch; may be left out where the rules name only one')
+    .option('--tag <name>', 'a tag in place of a branch')
+    .option('--pull-request <number>', 'a pull request in place of a branch', positiveNumber);
+}
+
+function positiveNumber(text: string): number {
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError('It is not a positive number.');
+  return Number(text);
+}
+
+function portNumber(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 65_535) throw new InvalidArgumentError('It is not a port from 1 to 65535.');
+  return Number(text);
+}

@@ -1,0 +1,117 @@
+import type { WorkflowExecutionInfo } from '@temporalio/client';
+import { requestResults } from '../clients/sync-result.ts';
+import type { Temporal } from '../clients/temporal.ts';
+import { createPauseReader } from '../activities/pause.ts';
+import { endsWell, type RunStatus } from '../domain/status.ts';
+import { syncStateQuery, type Pause } from '../workflows/messages.ts';
+import { searchAttributes } from '../workflows/search-attributes.ts';
+import { chooseTenant } from './choose-stream.ts';
+import { formatTable, paint } from './format-table.ts';
+import { printable } from './printable.ts';
+import type { CommandResult } from './run-command.ts';
+import { loadSettings } from './settings.ts';
+import { withTemporal } from './with-temporal.ts';
+
+export interface StreamStatus {
+  readonly repository: string;
+  readonly stream: string;
+  /** How the last request ended; `Running` while one works. */
+  readonly status: RunStatus | 'Running' | 'Cancelled' | 'Terminated' | 'Unknown';
+  readonly commit?: string;
+  /** ISO 8601: when the last run ended, or began if it runs. */
+  readonly at: string;
+  readonly summary: string;
+  readonly problems: readonly string[];
+  readonly workflowId: string;
+  readonly runId: string;
+}
+
+export interface TenantStatus {
+  readonly tenant: string;
+  readonly pause: Pause | null;
+  readonly streams: readonly StreamStatus[];
+}
+
+const RUNS_LOOKED_AT = 1_000;
+const QUERY_TIMEOUT_MS = 3_000;
+
+/** `vartrack status`: how the last run of every stream ended, and who is paused. */
+export async function runStatus(tenant: string | undefined, options: { readonly bundle?: string }): Promise<CommandResult> {
+  const { bundle, codecKey } = await loadSettings(options.bundle);
+  if (tenant !== undefined) chooseTenant(bundle, tenant);
+  const names = tenant === undefined ? Object.keys(bundle.tenants) : [tenant];
+  return withTemporal(codecKey, async (temporal) => {
+    const tenants: TenantStatus[] = [];
+    for (const name of names) tenants.push(await statusOf(temporal, name));
+    return { exit: 'ok', json: { tenants }, text: tenants.map(formatTenant).join('\n\n') };
+  });
+}
+
+async function statusOf(temporal: Temporal, tenant: string): Promise<TenantStatus> {
+  const pause = await createPauseReader(temporal.client)(tenant);
+  const latest = new Map<string, WorkflowExecutionInfo>();
+  let seen = 0;
+  // Newest first; what is running comes before what has ended.
+  for await (const run of temporal.client.workflow.list({ query: `WorkflowType = "syncWorkflow" AND Tenant = "${tenant}"` })) {
+    const known = latest.get(run.workflowId);
+    if (!known || known.startTime < run.startTime) latest.set(run.workflowId, run);
+    if (++seen === RUNS_LOOKED_AT) break;
+  }
+  const streams: StreamStatus[] = [];
+  for (const run of latest.values()) streams.push(await describe(temporal, run));
+  return { tenant, pause, streams: streams.toSorted((a, b) => (a.workflowId < b.workflowId ? -1 : 1)) };
+}
+
+async function describe(temporal: Temporal, run: WorkflowExecutionInfo): Promise<StreamStatus> {
+  const { workflowId, runId, typedSearchAttributes: attributes } = run;
+  const commit = attributes.get(searchAttributes.commit);
+  const names = {
+    repository: attributes.get(searchAttributes.repository) ?? '',
+    stream: attributes.get(searchAttributes.stream) ?? '',
+    workflowId,
+    runId,
+    at: (run.closeTime ?? run.startTime).toISOString(),
+    ...(commit !== undefined && { commit }),
+  };
+  const handle = temporal.client.workflow.getHandle(workflowId, runId);
+  switch (run.status.name) {
+    case 'RUNNING': {
+      // A query needs a worker; without one the run is still known.
+      const deadline = Date.now() + QUERY_TIMEOUT_MS;
+      const state = await temporal.client.withDeadline(deadline, () => handle.query(syncStateQuery)).catch(() => null);
+      const summary = state ? `${state.phase}${state.waiting > 0 ? `, ${state.waiting} waiting` : ''}` : 'no worker answers for it';
+      return { ...names, status: 'Running', summary, problems: [] };
+    }
+    case 'COMPLETED':
+    case 'FAILED': {
+      const last = (await requestResults(handle).catch(() => undefined))?.requests.at(-1)?.outcome;
+      if (last)
+        return { ...names, status: last.status, summary: last.summary, problems: last.problems, ...(last.commit !== undefined && { commit: last.commit }) };
+      return { ...names, status: 'Unknown', summary: `the workflow ${run.status.name.toLowerCase()} and left no result`, problems: [] };
+    }
+    case 'CANCELLED':
+      return { ...names, status: 'Cancelled', summary: 'cancelled by a person; what was half done is undone', problems: [] };
+    case 'TERMINATED':
+      return { ...names, status: 'Terminated', summary: 'terminated by a person; what it had begun may be half done', problems: [] };
+    default:
+      return { ...names, status: 'Unknown', summary: `the workflow is ${run.status.name.toLowerCase()}`, problems: [] };
+  }
+}
+
+function formatTenant({ tenant, pause, streams }: TenantStatus): string {
+  const state = pause
+    ? paint('yellow', `paused since ${pause.since} by ${printable(pause.by)}: ${printable(pause.reason)}${pause.until ? ` (until ${pause.until})` : ''}`)
+    : 'not paused';
+  const rows = streams.map((each) => [`${each.repository}/${each.stream}`, each.status, each.commit?.slice(0, 12) ?? '', each.at, each.summary]);
+  return [
+    `${paint('bold', tenant)}: ${state}`,
+    ...(rows.length === 0 ? ['  no run yet'] : formatTable(['STREAM', 'STATUS', 'COMMIT', 'AT', 'WHY'], rows, '  ')),
+    ...streams.flatMap((each) =>
+      each.problems.map((problem) => `  ${each.repository}/${each.stream}: ${paint(isWell(each.status) ? 'dim' : 'red', printable(problem))}`),
+    ),
+  ].join('\n');
+}
+
+function isWell(status: StreamStatus['status']): boolean {
+  return status === 'Running' || (status !== 'Cancelled' && status !== 'Terminated' && status !== 'Unknown' && endsWell(status));
+}
