@@ -142,6 +142,3 @@ export interface Activities {
   /** Starts a run for every stream of the tenant, at its head as Git says now; gives their number. */
   requestSync(input: RequestSyncInput): Promise<{ readonly streams: number }>;
 }
-
-/** Types of the failures that `activities/failures.ts` makes; a workflow tells them apart by these. */
-export const FAILURE = { parked: 'Parked', held: 'Held', stale: 'Stale' } as const;

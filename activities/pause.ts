@@ -1,4 +1,5 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/common';
 import { driftWorkflowId, PAUSE_MEMO, type Pause } from '../workflows/messages.ts';
 
 /** Reads the pause that the tenant's DriftWatch workflow keeps in its memo. No workflow, no pause; anything else that fails throws (I12). */

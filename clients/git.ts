@@ -4,7 +4,6 @@ import type { Repository } from '../domain/bundle.ts';
 import type { ResolveCredential } from '../sinks/sink.ts';
 import { createAccess } from './git/access.ts';
 import { fetchRevision } from './git/fetch-revision.ts';
-import { GitError } from './git/git-error.ts';
 import { ancestry, touchedBetween, type Ancestry } from './git/history.ts';
 import { mending } from './git/mending.ts';
 import { createMirror, type Mirror } from './git/mirror.ts';

@@ -1,5 +1,6 @@
 import { ActivityFailure, ApplicationFailure, CancelledFailure, TimeoutFailure } from '@temporalio/workflow';
-import { FAILURE, type FailureDetails } from '../activities/activity-types.ts';
+import type { FailureDetails } from '../activities/activity-types.ts';
+import { FAILURE } from './messages.ts';
 
 /** What a workflow needs to know of an activity that failed. */
 export interface WriteFailure {

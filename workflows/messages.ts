@@ -84,3 +84,6 @@ export function driftWorkflowId(tenant: string): string {
 
 /** Key of the memo of a DriftWatch run that mirrors its pause, so that it can be read without a worker. */
 export const PAUSE_MEMO = 'pause';
+
+/** Types of failures of activities that a workflow acts on; the rest it only reports. */
+export const FAILURE = { parked: 'Parked', held: 'Held', stale: 'Stale' } as const;

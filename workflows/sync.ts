@@ -13,15 +13,16 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Prepared } from '../activities/activity-types.ts';
-import { bounded, endsWell, worstOf, type RunOutcome, type TargetOutcome } from '../domain/status.ts';
+import { endsWell, type RunOutcome, type TargetOutcome } from '../domain/status.ts';
 import { prepareStream, report, undoTarget } from './activity-proxies.ts';
 import { Debts, type Debt } from './debts.ts';
 import { writeFailureOf } from './failures.ts';
 import { interruptible } from './interruptible.ts';
 import { pushSignal, syncStateQuery, type RequestResult, type SyncInput, type SyncRequest, type SyncResult, type SyncState } from './messages.ts';
+import { outcomeOfWrites, outcomeWithoutWrites } from './outcome.ts';
 import { describeRun } from './run-details.ts';
 import { searchAttributes } from './search-attributes.ts';
-import { writeRule, type RuleResult } from './write-rule.ts';
+import { writeRule } from './write-rule.ts';
 
 /** How long work for an older commit may go on once a newer request is there; then its retries are cancelled and the newer one takes over. */
 const TAKE_OVER_AFTER = '1s';
@@ -81,17 +82,17 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
   });
 
   if (cancelled) throw new CancelledFailure('cancelled by a person; what was half done is undone');
-  const result = { requests: done.slice(-MOST_RESULTS) };
+  const answer = { requests: done.slice(-MOST_RESULTS) };
   const last = done.at(-1);
   if (last && !endsWell(last.outcome.status)) {
     throw ApplicationFailure.create({
       type: last.outcome.status,
       message: [`${last.outcome.status}: ${last.outcome.summary}`, ...last.outcome.problems].join('\n'),
       nonRetryable: true,
-      details: [result],
+      details: [answer],
     });
   }
-  return result;
+  return answer;
 
   /** One request from start to end; `again` if the bundle changed in the middle and it has to be prepared anew. */
   async function work(request: SyncRequest, write: string): Promise<RunOutcome | 'again'> {
@@ -122,8 +123,13 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
       await settleDebts(() => false);
       return 'again';
     }
-    if (results.every(({ failure }) => failure === undefined)) return closing({ ...summarise(results, []), commit });
-    return closing({ ...summarise(results, await settleDebts(interrupted)), commit });
+    const failures = results.flatMap(({ failure }) => failure ?? []);
+    const undone = failures.length === 0 ? [] : await settleDebts(interrupted);
+    const outcome = { ...outcomeOfWrites(results, undone), commit };
+    // Still owing, or cancelled throughout: it was interrupted, and the newer request undoes or overwrites what stands there.
+    const taken = failures.length > 0 && (debts.size > 0 || failures.every(({ kind }) => kind === 'cancelled'));
+    if (taken) return { ...outcome, status: 'Superseded', summary: cancelled ? 'cancelled by a person' : 'a newer request took over', problems: [] };
+    return closing(outcome);
   }
 
   /** Undoes what is owed, patiently, until all is settled or `stop` says that something newer will see to it. */
@@ -156,17 +162,6 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
     if (debts.size === 0 || interrupted()) return outcome;
     const ends = await settleDebts(interrupted);
     return { ...outcome, targets: [...outcome.targets, ...ends] };
-  }
-
-  function summarise(results: readonly RuleResult[], undone: readonly TargetOutcome[]): RunOutcome {
-    const targets = results.flatMap((result) => result.targets).map((target) => finalOutcome(target, undone));
-    const failures = results.flatMap(({ failure }) => failure ?? []);
-    // Still owing, it was interrupted: the newer request undoes or overwrites what stands there.
-    const taken = failures.length > 0 && (debts.size > 0 || failures.every((failure) => failure.kind === 'cancelled'));
-    if (taken) return { status: 'Superseded', summary: cancelled ? 'cancelled by a person' : 'a newer request took over', targets, problems: [] };
-    const stuck = undone.some((target) => target.status === 'Failed');
-    const status = stuck ? 'Failed' : worstOf(results.map((result) => result.status));
-    return { status, summary: summaryOf(status, targets, failures[0]?.message), targets, problems: bounded(failures.map((failure) => failure.message)) };
   }
 
   /** Records how the newest request ended, and what that means for those it took along. */
@@ -207,44 +202,6 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
 
   function show(doing: string): void {
     setCurrentDetails(describeRun(input, { doing, current, waiting: inbox.length, done, owed: debts.all() }));
-  }
-}
-
-function outcomeWithoutWrites(prepared: Exclude<Prepared, { kind: 'ready' }>): RunOutcome {
-  const commit = 'commit' in prepared && prepared.commit ? { commit: prepared.commit } : {};
-  switch (prepared.kind) {
-    case 'rejected':
-      return { status: 'Rejected', summary: 'not valid, nothing was written', targets: [], problems: prepared.problems, ...commit };
-    case 'held':
-      return { status: 'Held', summary: 'a person has to decide, nothing was written', targets: [], problems: prepared.problems, ...commit };
-    case 'parked':
-      return { status: 'Parked', summary: prepared.why, targets: [], problems: [] };
-    case 'nothing':
-      return { status: 'Unchanged', summary: prepared.why, targets: [], problems: [], ...commit };
-  }
-}
-
-/** What became of a target after the undo: put back, or stuck; else as the write left it. */
-function finalOutcome(target: TargetOutcome, undone: readonly TargetOutcome[]): TargetOutcome {
-  const end = undone.find((each) => each.sink === target.sink && each.place === target.place);
-  if (!end || (end.status === 'Skipped' && target.status === 'Failed')) return target;
-  const message = target.status === 'Failed' && target.message ? `${target.message}; ${end.message ?? ''}` : end.message;
-  return { ...target, status: target.status === 'Failed' && end.status === 'Restored' ? 'Failed' : end.status, ...(message !== undefined && { message }) };
-}
-
-function summaryOf(status: string, targets: readonly TargetOutcome[], reason: string | undefined): string {
-  const wrote = targets.filter((target) => target.status === 'Synced' || target.status === 'Unverifiable').length;
-  switch (status) {
-    case 'Synced':
-      return `${wrote} of ${targets.length} targets written and read back`;
-    case 'Unchanged':
-      return `${targets.length} targets already as Git says`;
-    case 'RolledBack':
-      return `all targets are as before: ${reason ?? ''}`;
-    case 'Partial':
-      return `${wrote} of ${targets.length} targets written: ${reason ?? ''}`;
-    default:
-      return reason ?? status;
   }
 }
 

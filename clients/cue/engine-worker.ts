@@ -75,7 +75,7 @@ function writeNoStrings(count: number, size: number): number {
 function imports(): WebAssembly.Imports {
   const all: Record<string, Record<string, WebAssembly.ImportValue>> = {};
   for (const { module: from, name } of WebAssembly.Module.imports(module)) {
-    (all[from] ??= {})[name] = ((from === 'wasi_snapshot_preview1' && calls[name]) || (() => notSupported)) as WebAssembly.ImportValue;
+    (all[from] ??= {})[name] = (from === 'wasi_snapshot_preview1' && calls[name]) || (() => notSupported);
   }
   return all;
 }

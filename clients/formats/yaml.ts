@@ -61,11 +61,11 @@ class Converter {
     if (isSeq(node)) {
       const items = node.items.map((item, index) => {
         if (isPair(item)) throw this.#refuse(offset, 'a list may not hold pairs; write maps', path);
-        return this.convert(item as ParsedNode, [...path, String(index)], offset);
+        return this.convert(item, [...path, String(index)], offset);
       });
       return { kind: 'list', items, origin };
     }
-    return this.#map(node.items as Pair<ParsedNode, ParsedNode | null>[], path, origin);
+    return this.#map(node.items, path, origin);
   }
 
   #map(pairs: readonly Pair<ParsedNode, ParsedNode | null>[], path: Path, origin: MapNode['origin']): MapNode {
@@ -106,7 +106,7 @@ class Converter {
     if (!isScalar(key)) throw this.#refuse(key.range[0], 'a key must be plain text, not a map, list or alias', path);
     if (typeof key.value === 'string') return key.value;
     if (key.value === null && key.source === '') throw this.#refuse(key.range[0], 'a key is missing', path);
-    return String(key.source ?? key.value);
+    return key.source ?? String(key.value);
   }
 
   #scalar(node: YamlScalar.Parsed, path: Path): Scalar {

@@ -97,7 +97,7 @@ export function createAccess(resolve: ResolveCredential): AccessProvider {
     close: async () => {
       const started = await Promise.allSettled(agents.values());
       agents.clear();
-      await Promise.all(started.map((agent) => (agent.status === 'fulfilled' ? agent.value.close() : undefined)));
+      await Promise.all(started.flatMap((agent) => (agent.status === 'fulfilled' ? [agent.value.close()] : [])));
       if (directory) await rm(await directory, { recursive: true, force: true });
       directory = undefined;
     },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createBundleHolder } from '../../clients/bundle-holder.ts';
 import type { Bundle } from '../../domain/bundle.ts';
-import { bundleOf } from './api-under-test.ts';
+import { bundleOf } from '../api/api-under-test.ts';
 
 describe('the running bundle', () => {
   it('is not there without a first good one', async () => {

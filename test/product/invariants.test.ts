@@ -100,7 +100,7 @@ describeWith(['temporal', 'redis'], 'the invariants', () => {
     // The same for a schema, a ledger and a repository.
     expect(await stack.push({ ...GOOD, 'schemas/settings.cue': null })).toMatchObject({ status: 'Rejected' });
     const commit = await stack.repository.commit({ ...GOOD, 'settings/production.yaml': 'pool: { size: 7 }\nname: third\n' });
-    const [ledgerKey] = (await client.keys('*')).filter((key) => key.endsWith(':vartrack'));
+    const ledgerKey = (await client.keys('*')).find((key) => key.endsWith(':vartrack'));
     const ledger = (await client.get(ledgerKey ?? '')) ?? '';
     await client.set(ledgerKey ?? '', ledger.slice(0, -5));
     expect(await stack.sync()).toMatchObject({ status: 'Rejected', commit });

@@ -63,10 +63,7 @@ describeWith('temporal', 'SyncWorkflow', () => {
       expect(outcome.status).toBe('RolledBack');
       expect(outcome.summary).toContain('the sink refuses');
       expect(Object.fromEntries(outcome.targets.map(({ place, status }) => [place, status]))).toEqual({ t0: 'Restored', t1: 'Failed', t2: 'Restored' });
-      expect(undone.map((input) => [input.target.place, input.prior]).toSorted()).toEqual([
-        ['t0', 'p'],
-        ['t2', 'p'],
-      ]);
+      expect(Object.fromEntries(undone.map((input) => [input.target.place, input.prior]))).toEqual({ t0: 'p', t2: 'p' });
     });
   });
 
@@ -266,7 +263,7 @@ describeWith('temporal', 'SyncWorkflow', () => {
         Environments: ['production'],
         Sinks: ['sink-0'],
       });
-      const metadata = await handle.query<{ currentDetails?: string }, []>('__temporal_workflow_metadata');
+      const metadata = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
       expect(metadata.currentDetails).toContain('| settings | production | sink-0 (redis) | `t0` | Synced | 1 put |');
       expect(await handle.query(syncStateQuery)).toMatchObject({ phase: 'waiting', waiting: 0 });
     });

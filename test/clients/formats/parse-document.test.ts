@@ -67,7 +67,7 @@ describe('a file that is broken anywhere', () => {
     hcl: `a = "${secret}"\nb {\n c = ["${secret}"]\n}\nd = <<E\n${secret}\nE\n`,
     xml: `<r a="${secret}"><b>${secret}</b><c><![CDATA[${secret}]]></c></r>`,
   };
-  const insertions = ['', ...'"\'`:{}[]<>&\\#=\n\t*!%@|-?, \u0001$', '${'];
+  const insertions = ['', ...Array.from('"\'`:{}[]<>&\\#=\n\t*!%@|-?, \u0001$'), '${'];
 
   it.each(Object.entries(files))('is refused as an input, without a word of its values: %s', (extension, text) => {
     let refused = 0;
