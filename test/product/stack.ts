@@ -201,7 +201,7 @@ function workflowsOf(kind: 'plain' | 'encrypted'): Promise<WorkflowBundle> {
   return known;
 }
 
-async function createRepository(path: string): Promise<TestRepository> {
+export async function createRepository(path: string): Promise<TestRepository> {
   const bare = `${path}.git`;
   const work = `${path}-work`;
   const git = async (...args: readonly string[]): Promise<string> => {
