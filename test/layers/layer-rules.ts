@@ -9,7 +9,7 @@ export const SINK_CONTRACT = ['sinks/sink.ts', 'sinks/errors.ts'];
 // Names and shapes of messages, no workflow code.
 const WORKFLOW_NAMES = ['workflows/messages.ts', 'workflows/search-attributes.ts'];
 const FORMAT_LIBRARIES = ['yaml', 'jsonc-parser', 'toml-eslint-parser', 'smol-toml', 'ini', 'dotenv', 'properties-file', 'saxes'];
-const SYSTEM_LIBRARIES = ['picomatch', 'simple-git', 'ssh2', 'undici', 'pino', 'prom-client'];
+const SYSTEM_LIBRARIES = ['picomatch', 'ssh2', 'undici', 'pino', 'prom-client'];
 const API_CLIENTS = ['bundle', 'bundle-holder', 'credentials', 'glob', 'logger', 'metrics', 'temporal', 'start-drift-watch', 'start-sync', 'sync-result'].map(
   (name) => `clients/${name}.ts`,
 );
@@ -54,7 +54,7 @@ export const layerRules: Readonly<Record<string, LayerRule>> = {
 };
 
 /** Folders that sit on top and may import anything but tests; nothing below imports them. */
-export const freeFolders = ['cli', 'tools', 'test', 'examples'];
+export const freeFolders = ['cli', 'tools', 'test', 'examples', 'bench'];
 
 /** Vendor packages by sink kind: no sink may lean on another's. */
 export const sinkVendors: Readonly<Record<string, readonly string[]>> = {

@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { syncWorkflowId } from '../../workflows/messages.ts';
+import { describeWith } from '../servers/describe-with.ts';
+import { startRedis, type RedisServer } from '../servers/redis.ts';
+import { openStack, type Stack } from './stack.ts';
+
+describeWith(['temporal', 'redis'], 'with VARTRACK_CODEC_KEY', () => {
+  let redis: RedisServer;
+  let client: Redis;
+  let stack: Stack;
+  beforeAll(async () => {
+    redis = await startRedis();
+    client = new Redis(redis.url);
+    stack = await openStack({
+      codecKey: randomBytes(32).toString('base64'),
+      tenant: `repositories:
+  config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: off }
+sinks:
+  cache: { kind: redis, url: "${redis.url}" }
+rules:
+  ruleofmine:
+    from: { repository: config, files: [ "a.yaml" ] }
+    environments: { branches: { main: production } }
+    schema: { file: a.cue }
+    to: [ { sink: cache, place: "placeofmine:{env}" } ]
+`,
+    });
+  });
+  afterAll(async () => {
+    await stack?.close();
+    client?.disconnect();
+    await redis?.stop();
+  });
+
+  it('a run works and fails as ever, and neither names nor messages can be read in its history', async () => {
+    expect(await stack.push({ 'a.yaml': 'keyofmine: 1\n', 'a.cue': 'keyofmine: int\n' })).toMatchObject({ status: 'Synced' });
+    expect(await client.hgetall('placeofmine:production')).toEqual({ keyofmine: '1' });
+    expect(await history()).not.toMatch(/ofmine/);
+    expect(await stack.push({ 'a.yaml': 'keyofmine: text\n' })).toMatchObject({ status: 'Rejected' });
+    expect(await history()).not.toMatch(/ofmine/);
+  });
+
+  /** Every byte of the last run's history, as the server has it. */
+  async function history(): Promise<string> {
+    const execution = { workflowId: syncWorkflowId(stack.tenant, 'config', 'main') };
+    const { history: events } = await stack.temporal.client.workflowService.getWorkflowExecutionHistory({ namespace: stack.temporal.namespace, execution });
+    const readable: string[] = [];
+    JSON.stringify(events, (_key, value: unknown) => {
+      if (typeof value === 'string') readable.push(value);
+      if (value instanceof Uint8Array) readable.push(Buffer.from(value).toString('latin1'));
+      else if (typeof value === 'object' && value !== null && 'type' in value && value.type === 'Buffer')
+        readable.push(Buffer.from((value as unknown as { data: number[] }).data).toString('latin1'));
+      return value;
+    });
+    const text = readable.join('\n');
+    // What is not encrypted would be seen here: search attributes are the proof.
+    expect(text).toContain('binary/encrypted');
+    expect(text).toContain('SyncStatus');
+    expect(text).toContain(stack.tenant);
+    return text;
+  }
+});
