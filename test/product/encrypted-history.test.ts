@@ -47,7 +47,8 @@ rules:
     const execution = { workflowId: syncWorkflowId(stack.tenant, 'config', 'main') };
     const { history: events } = await stack.temporal.client.workflowService.getWorkflowExecutionHistory({ namespace: stack.temporal.namespace, execution });
     const readable: string[] = [];
-    JSON.stringify(events, (_key, value: unknown) => {
+    JSON.stringify(events, (key, value: unknown) => {
+      readable.push(key);
       if (typeof value === 'string') readable.push(value);
       if (value instanceof Uint8Array) readable.push(Buffer.from(value).toString('latin1'));
       else if (typeof value === 'object' && value !== null && 'type' in value && value.type === 'Buffer')
