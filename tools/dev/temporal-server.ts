@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { freePort } from '../../test/servers/free-port.ts';
-import { startChild, type Child } from './child-process.ts';
+import { startChild, type Child, type ChildOptions } from './child-process.ts';
 
 const NAMESPACE = 'default';
 const START = ['--ip', '127.0.0.1', '--ui-ip', '127.0.0.1', '--ui-disable-news-fetch', '--namespace', NAMESPACE, '--log-level', 'error'];
@@ -19,7 +19,8 @@ export interface TemporalServerOptions {
   readonly uiPort?: number | undefined;
   /** SQLite file that keeps the state; in memory by default. */
   readonly databaseFile?: string | undefined;
-  readonly onOutput?: (text: string) => void;
+  /** Starts the process; for callers that have to know of it before it is ready, to end it. */
+  readonly start?: (options: ChildOptions) => Child;
 }
 
 export interface TemporalServer {
@@ -34,7 +35,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await freePort());
     const uiPort = options.uiPort ?? (await freePort());
-    const child = startChild({
+    const child = (options.start ?? startChild)({
       name: 'Temporal',
       program: options.program,
       args: [
@@ -48,7 +49,6 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
         ...DYNAMIC_CONFIG.flatMap((setting) => ['--dynamic-config-value', setting]),
         ...(options.databaseFile === undefined ? [] : ['--db-filename', options.databaseFile]),
       ],
-      ...(options.onOutput && { onOutput: options.onOutput }),
     });
     const problem = await waitUntilReady(child, `127.0.0.1:${port}`);
     if (problem === undefined) return { child, address: `127.0.0.1:${port}`, namespace: NAMESPACE, uiUrl: `http://127.0.0.1:${uiPort}` };
