@@ -1,11 +1,12 @@
 import { gitea } from './recipes/gitea.ts';
 import { redis } from './recipes/redis.ts';
+import { seaweedfs } from './recipes/seaweedfs.ts';
 import { sshd } from './recipes/sshd.ts';
 import { temporal } from './recipes/temporal.ts';
 import type { Recipe } from './recipe.ts';
 
 /** Every real server the tests know. Adding one is a file in recipes/ and a line here. */
-const recipes = { temporal, redis, sshd, gitea } satisfies Record<string, Recipe>;
+const recipes = { temporal, redis, sshd, gitea, seaweedfs } satisfies Record<string, Recipe>;
 
 export type ServerName = keyof typeof recipes;
 
