@@ -56,7 +56,7 @@ async function write(work: Work): Promise<Applied> {
   let surprise = '';
   for (let tries = 0; tries < TRIES; tries++) {
     const live = await sink.read(target.place, context);
-    const newer = await newerThan(work, live);
+    const newer = target.retired ? null : await newerThan(work, live);
     if (newer !== null) return { status: 'Superseded', message: newer };
     if (live.ledger?.state === 'intent' && live.ledger.write === input.write) {
       // An earlier attempt of this very write died half-way. Its undo record is the only one that knows what was there before: use it, then begin again.
@@ -172,7 +172,10 @@ export async function recallTarget(
   signal: AbortSignal,
 ): Promise<{ rule: RuleState; target: TargetState }> {
   const { tenant, repository, request, commit, target: wanted } = input;
-  const state = await deps.desired.recall({ bundle: deps.bundle(), tenant, repository, event: request.ref, commit }, signal);
+  const state = await deps.desired.recall(
+    { bundle: deps.bundle(), tenant, repository, event: request.ref, commit, retired: request.trigger === 'closed' },
+    signal,
+  );
   const rule = state.rules.find((each) => each.name === wanted.rule && each.environment === wanted.environment);
   const target = rule?.targets.find((each) => each.destination === wanted.destination);
   if (!rule || !target || target.digest !== wanted.digest || target.place.name !== wanted.place || target.sink !== wanted.sink) {

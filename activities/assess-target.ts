@@ -1,7 +1,7 @@
 import { matchesKey } from '../domain/key-glob.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import type { Fingerprint, Owner } from '../domain/ledger.ts';
-import { plan, type Desired, type LiveState, type Plan, type Policy } from '../domain/plan.ts';
+import { plan, planRemoval, type Desired, type LiveState, type Plan, type Policy } from '../domain/plan.ts';
 import { declaredEnvironments } from '../domain/routing.ts';
 import type { RuleState } from './desired-state.ts';
 import type { TargetState } from './render-targets.ts';
@@ -36,6 +36,7 @@ export async function assessTarget(assessment: Assessment, live: LiveState): Pro
     at: at.toISOString(),
   };
   const policy = policyOf(assessment);
+  if (target.retired) return planRemoval(desired, live, policy);
   const first = plan(desired, live, policy, fingerprint);
   const ledger = live.ledger;
   if (first.kind !== 'unchanged' || !ledger || ledger.commit === commit || !(await assessment.inputsMoved(ledger.commit))) return first;

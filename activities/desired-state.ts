@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Bundle, Rule } from '../domain/bundle.ts';
 import type { RefEvent } from '../domain/routing.ts';
 import { computeStream, type ComputeOptions } from './compute-stream.ts';
+import { retiredState } from './retired-state.ts';
 import type { TargetState } from './render-targets.ts';
 
 /** What one commit asks of every target of one stream, validated. */
@@ -22,6 +23,8 @@ export interface RuleState {
 }
 
 export interface StreamRequest {
+  /** Whether the targets of the stream are given up: its pull request was closed. */
+  readonly retired: boolean;
   readonly bundle: Bundle;
   readonly tenant: string;
   readonly repository: string;
@@ -46,7 +49,7 @@ export function createDesiredStates(options: DesiredStateOptions): DesiredStates
   const kept = new LRUCache<string, StreamState>({ maxSize: options.maxKept ?? 64 * 1024 * 1024, sizeCalculation: sizeOf, ttl: 15 * 60_000 });
 
   async function compute(request: StreamRequest, signal: AbortSignal): Promise<StreamState> {
-    const state = await computeStream(request, options, signal);
+    const state = request.retired ? retiredState(request, options) : await computeStream(request, options, signal);
     kept.set(keyOf(request), state);
     return state;
   }
@@ -69,7 +72,7 @@ function versionOf(bundle: Bundle): number {
 }
 
 function keyOf(request: StreamRequest): string {
-  return JSON.stringify([versionOf(request.bundle), request.tenant, request.repository, request.event, request.commit]);
+  return JSON.stringify([versionOf(request.bundle), request.retired, request.tenant, request.repository, request.event, request.commit]);
 }
 
 function sizeOf(state: StreamState): number {

@@ -38,7 +38,7 @@ export async function computePlan(deps: PlanDeps, input: PlanStreamInput, view: 
   try {
     const repository = repositoryOf({ bundle, tenant, repository: name });
     ({ commit } = await deps.git.fetch(repository, input.commit ?? refNameOf(repository.provider, ref), signal));
-    const state = await deps.desired.compute({ bundle, tenant, repository: name, event: ref, commit }, signal);
+    const state = await deps.desired.compute({ bundle, tenant, repository: name, event: ref, commit, retired: false }, signal);
     if (state.rules.length === 0) return { kind: 'nothing', commit, why: state.unrouted.join('; ') || 'no rule takes this ref' };
     return await planTargets(deps, input, state, view, signal);
   } catch (error) {

@@ -13,6 +13,8 @@ import type { TargetState } from './render-targets.ts';
 
 /** Sinks asked at the same time by one run. */
 const READS_AT_ONCE = 16;
+/** Stands for the commit of a pull request that was closed by somebody who did not say it. */
+const NO_COMMIT = '0'.repeat(40);
 
 /** Fetches the head, validates every rule of the stream, and compares with what every target holds now. Writes nothing (I1). */
 export async function prepare(deps: ActivityDeps, input: PrepareInput): Promise<Prepared> {
@@ -26,10 +28,12 @@ async function prepareStream(deps: ActivityDeps, input: PrepareInput, signal: Ab
   let commit: string | undefined;
   try {
     const repository = repositoryOf({ bundle, tenant, repository: repositoryName });
-    const [pause, fetched] = await Promise.all([pausing, deps.git.fetch(repository, refNameOf(repository.provider, request.ref), signal)]);
+    const retired = request.trigger === 'closed';
+    const head = retired ? { commit: request.commit ?? NO_COMMIT } : deps.git.fetch(repository, refNameOf(repository.provider, request.ref), signal);
+    const [pause, fetched] = await Promise.all([pausing, head]);
     if (pause) return { kind: 'parked', why: parkedMessage(pause) };
     commit = fetched.commit;
-    const state = await deps.desired.compute({ bundle, tenant, repository: repositoryName, event: request.ref, commit }, signal);
+    const state = await deps.desired.compute({ bundle, tenant, repository: repositoryName, event: request.ref, commit, retired }, signal);
     if (state.rules.length === 0) return { kind: 'nothing', commit, why: state.unrouted.join('; ') || 'no rule takes this ref' };
     return await compare(deps, input, state, signal);
   } catch (error) {

@@ -6,7 +6,7 @@ import { InvalidInput, type Problem } from '../domain/problem.ts';
 import { expandPlace, type PlaceVariables } from '../domain/routing.ts';
 import { formatPath, originAt, parsePath, type Node, type Value } from '../domain/value.ts';
 import { SinkError } from '../sinks/errors.ts';
-import type { Capabilities, Place, SinkDefinition } from '../sinks/sink.ts';
+import type { Capabilities, DestinationFields, Place, SinkDefinition } from '../sinks/sink.ts';
 import type { StreamRequest } from './desired-state.ts';
 
 /** The desired state of one target, in the sink's own keys and texts. */
@@ -19,6 +19,8 @@ export interface TargetState {
   readonly capabilities: Capabilities;
   readonly entries: readonly RenderedEntry[];
   readonly digest: string;
+  /** Whether the target is given up: what is owned there is to be removed. */
+  readonly retired: boolean;
 }
 
 export interface RenderInput {
@@ -48,15 +50,9 @@ export function renderTargets(input: RenderInput): TargetState[] {
 
 function renderTarget(input: RenderInput, index: number, leaves: ReturnType<typeof flatten>, problems: Problem[]): TargetState | undefined {
   const { request, rule, document, definitions, fingerprint } = input;
-  const destination = rule.to[index];
-  const connection = destination && request.bundle.tenants[request.tenant]?.sinks[destination.sink];
-  const definition = connection && definitions[connection.kind];
-  const capabilities = destination && definition?.layouts[destination.layout];
-  if (!destination || !definition || !capabilities) throw new TypeError(`destination ${index} passed the bundle's check and cannot be resolved`);
-
-  const fields = destination.fields as { readonly layout: string };
-  const name = expandPlace(destination, input.variables);
-  const where = `${destination.sink} ${name}`;
+  const { definition, ...target } = placeOf(request, rule, index, input.variables, definitions);
+  const { name, fields } = target.place;
+  const where = `${target.sink} ${name}`;
   const problem = definition.placeProblem(name, fields);
   if (problem) problems.push({ message: `${where}: ${problem}` });
 
@@ -74,13 +70,23 @@ function renderTarget(input: RenderInput, index: number, leaves: ReturnType<type
   }
   const limit = definition.limitProblem(entries, fields);
   if (limit) problems.push({ message: `${where}: ${limit}` });
-  return {
-    destination: index,
-    sink: destination.sink,
-    kind: definition.kind,
-    place: { name, layout: destination.layout, fields },
-    capabilities,
-    entries,
-    digest: digestOf(entries, fingerprint),
-  };
+  return { ...target, kind: definition.kind, entries, digest: digestOf(entries, fingerprint), retired: false };
+}
+
+/** Where a destination writes, with all that the bundle says of it. */
+export function placeOf(
+  request: StreamRequest,
+  rule: Rule,
+  index: number,
+  variables: PlaceVariables,
+  definitions: Readonly<Record<string, SinkDefinition>>,
+): Pick<TargetState, 'destination' | 'sink' | 'capabilities'> & { readonly place: Place<DestinationFields>; readonly definition: SinkDefinition } {
+  const destination = rule.to[index];
+  const connection = destination && request.bundle.tenants[request.tenant]?.sinks[destination.sink];
+  const definition = connection && definitions[connection.kind];
+  const capabilities = destination && definition?.layouts[destination.layout];
+  if (!destination || !definition || !capabilities) throw new TypeError(`destination ${index} passed the bundle's check and cannot be resolved`);
+  const fields = destination.fields as DestinationFields;
+  const place = { name: expandPlace(destination, variables), layout: destination.layout, fields };
+  return { destination: index, sink: destination.sink, capabilities, place, definition };
 }

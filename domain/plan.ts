@@ -71,8 +71,11 @@ export interface WritePlan {
   readonly base: { readonly ledger: Ledger | null; readonly exists: boolean; readonly version: string };
   /** The ledger to write, one generation on. */
   readonly ledger: Ledger;
-  /** `keep`: only the ledger moves, and what is at the place stays byte for byte, whatever `entries` says. */
-  readonly content: 'write' | 'keep';
+  /**
+   * `keep`: only the ledger moves, and what is at the place stays byte for byte, whatever `entries` says.
+   * `remove`: the target is given up. The deletes are carried out (all of a place that is owned as a whole), and ledger and undo record go too.
+   */
+  readonly content: 'write' | 'keep' | 'remove';
   readonly puts: readonly Put[];
   readonly deletes: readonly Delete[];
   /** Keys that had the desired value and no owner: theirs is only the entry in the ledger. */
@@ -116,11 +119,7 @@ export function plan(desired: Desired, live: LiveState, policy: Policy, fingerpr
   // An empty ledger is what a restore to absence leaves: it orders writers and owns nothing.
   const owned = new Set(Object.keys(ledger?.keys ?? {}));
   if (ledger && owned.size > 0 && !sameOwner(ledger.owner, desired.owner) && !policy.inherits(ledger.owner)) {
-    return held({
-      reason: 'owned-by-other',
-      keys: [],
-      message: `it belongs to ${formatOwner(ledger.owner)} at commit ${ledger.commit.slice(0, 12)}; let one rule write it, or remove the other rule first`,
-    });
+    return held(ownedByOther(ledger));
   }
   const placeOwned = policy.ownership === 'place' && owned.size > 0;
   const isOwned = (key: string): boolean => placeOwned || owned.has(key);
@@ -230,6 +229,44 @@ export function plan(desired: Desired, live: LiveState, policy: Policy, fingerpr
     kept,
     entries: desired.entries,
   };
+}
+
+/**
+ * Gives a target up, as when its pull request was closed: what the ledger owns is deleted, then the ledger itself; nothing else is touched (I4).
+ * Protected keys stay where the place is shared, and hold the removal of a place that is owned as a whole.
+ */
+export function planRemoval(target: Omit<Desired, 'entries' | 'inputsMoved'>, live: LiveState, policy: Policy): Plan {
+  const ledger = live.ledger;
+  if (!ledger) return { kind: 'unchanged', generation: 0 };
+  const owned = Object.keys(ledger.keys);
+  if (owned.length > 0 && !sameOwner(ledger.owner, target.owner) && !policy.inherits(ledger.owner)) return held(ownedByOther(ledger));
+  const whole = policy.ownership === 'place' && owned.length > 0;
+  const present = whole ? [...live.entries.keys()] : owned.filter((key) => live.entries.has(key));
+  const kept = present.filter(policy.isProtected);
+  if (whole && kept.length > 0) {
+    return held({
+      reason: 'not-owned',
+      keys: kept,
+      message: `it would be removed with keys that are protected: ${someOf(kept)}; remove it by hand, or their protection`,
+    });
+  }
+  const { owner, stream, commit, write, at } = target;
+  return {
+    kind: 'write',
+    base: { ledger, exists: live.exists, version: live.version },
+    ledger: { version: 1, owner, stream, commit, generation: ledger.generation + 1, write, state: 'committed', keys: {}, at },
+    content: 'remove',
+    puts: [],
+    deletes: present.filter((key) => !kept.includes(key)).map((key) => ({ key, before: live.entries.get(key) ?? undefined })),
+    adopted: [],
+    kept,
+    entries: [],
+  };
+}
+
+function ownedByOther(ledger: Ledger): Hold {
+  const message = `it belongs to ${formatOwner(ledger.owner)} at commit ${ledger.commit.slice(0, 12)}; let one rule write it, or remove the other rule first`;
+  return { reason: 'owned-by-other', keys: [], message };
 }
 
 /** One text for a whole desired state; equal states have equal digests, whatever the order of their entries. */

@@ -77,8 +77,8 @@ export function createLinuxSink(shell: Shell, options: LinuxSinkOptions): Sink {
   async function apply(place: Place<LinuxFields>, plan: WritePlan, context: SinkContext): Promise<Receipt> {
     const { fields } = place;
     // A plan that moves the ledger only leaves the file, its inode and the service that reads it alone.
-    const touched = plan.content === 'write';
-    const content = touched ? renderFile(plan.entries, await keptOf(place, plan, context), fields.layout) : Buffer.alloc(0);
+    const touched = plan.content !== 'keep';
+    const content = plan.content === 'write' ? renderFile(plan.entries, await keptOf(place, plan, context), fields.layout) : Buffer.alloc(0);
     if (content.length > MAX_FILE_BYTES) throw tooLarge(content.length, where(place));
     const intent = Buffer.from(encodeLedger(intentLedger(plan.ledger, plan.base.ledger)));
     const ledger = Buffer.from(encodeLedger(plan.ledger));
@@ -94,11 +94,12 @@ export function createLinuxSink(shell: Shell, options: LinuxSinkOptions): Sink {
       base_ledger: baseLedger,
       generation: plan.ledger.generation,
       touched: touched ? 1 : 0,
+      remove: plan.content === 'remove' ? 1 : 0,
       inherit: plan.base.ledger?.state === 'intent' ? plan.base.ledger.generation : 0,
       create: fields.createDirectories ? 1 : 0,
       new_mode: fields.mode,
       new_owner: fields.owner ?? '',
-      validate: fields.validate ?? '',
+      validate: plan.content === 'write' ? (fields.validate ?? '') : '',
     };
     try {
       await call(place, context, applyScript, header, [content, intent, ledger]);

@@ -154,6 +154,18 @@ must split_content; must split_intent; must split_ledger
 
 lock
 measure "$ledger"; have=$sum
+# A target that is given up leaves nothing behind; without a ledger it was done before.
+if [ "$remove" = 1 ]; then
+  [ "$have" != absent ] || { printf 'end already\n'; exit 0; }
+  measure "$file"
+  [ "$have" = "$base_ledger" ] && [ "$sum" = "$base_content" ] || fail conflict
+  must rm -f -- "./$file"
+  [ -z "$reload" ] || run reload "$file" "$reload"
+  must rm -f -- "./$undo" "./$ledger" "./.$file.vartrack.lock"
+  must sync -- .
+  printf 'end removed\n'
+  exit 0
+fi
 measure "$file"; current=$sum current_mode=\${mode:--} current_owner=\${owner:--}
 [ "$have" != "$ledger_sum" ] || { printf 'end already\n'; exit 0; }
 resume=0

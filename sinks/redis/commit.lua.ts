@@ -2,7 +2,7 @@
  * The only write. Checks that the ledger and every touched value are as they were read, then keeps what it replaces and writes, all or nothing.
  *
  * KEYS: ledger, undo record, then the hash (`hash`) or one key for each change (`string`).
- * ARGV: mode, SHA-1 of the ledger's text or `-` for none, new ledger text, generation to keep an undo record for or `-`; then five for each change:
+ * ARGV: mode, SHA-1 of the ledger's text or `-` for none, new ledger text (`` removes the ledger), generation to keep an undo record for or `-`; then five for each change:
  * field, expected (`-` absent, `?` there, `*` anything, else the SHA-1 of the text), what to do (`check`, `put`, `delete`), text, expiry or ``.
  * Answers `{'done'}`, `{'moved', ledger}`, or `{'conflict', number of values that moved, position of the first}`.
  *
@@ -52,7 +52,7 @@ if redis.acl_check_cmd then
 end
 
 -- First of all writes: of a script that has written nothing yet, Redis still refuses one for want of memory, of replicas or of a disk.
-redis.call('SET', KEYS[1], ARGV[3])
+if ARGV[3] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[3]) end
 
 redis.call('DEL', KEYS[2])
 if ARGV[4] ~= '-' then

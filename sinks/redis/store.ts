@@ -98,13 +98,14 @@ export function createStore(name: string, connection: Connection): Sink {
   async function apply(place: Place, plan: WritePlan, { signal }: SinkContext): Promise<Receipt> {
     const [ledgerDigest = '-', documentDigest = '-'] = plan.base.version.split(' ');
     const changes = place.layout === 'json' ? [await documentChange(place, plan, documentDigest, signal)] : entryChanges(plan);
-    await commit(place, ledgerDigest, plan.ledger, changes, 'undoable', signal);
+    await commit(place, ledgerDigest, plan.content === 'remove' ? null : plan.ledger, changes, plan.content === 'remove' ? 'final' : 'undoable', signal);
     return { generation: plan.ledger.generation, writes: plan.puts.length + plan.deletes.length };
   }
 
   async function documentChange(place: Place, plan: WritePlan, expected: string, signal: AbortSignal): Promise<Change> {
     const change = { field: '', expected } as const;
     if (plan.content === 'keep') return { ...change, action: 'check' };
+    if (plan.content === 'remove') return { ...change, action: 'delete' };
     const kept = plan.kept.length === 0 ? [] : await keptLeaves(place, plan, signal);
     try {
       return { ...change, action: 'put', text: writeJsonDocument([...plan.entries, ...kept]) };
@@ -151,7 +152,7 @@ export function createStore(name: string, connection: Connection): Sink {
   async function commit(
     place: Place,
     ledgerDigest: string,
-    ledger: Ledger,
+    ledger: Ledger | null,
     changes: readonly Change[],
     undo: 'undoable' | 'final',
     signal: AbortSignal,
@@ -159,7 +160,12 @@ export function createStore(name: string, connection: Connection): Sink {
     const keys = placeKeys(place.name);
     const isHash = place.layout === 'hash';
     const valueKeys = isHash ? [place.name] : changes.map((change) => keyOf(place, change.field));
-    const head = [isHash ? 'hash' : 'string', ledgerDigest, encodeLedger(ledger), undo === 'undoable' ? String(ledger.generation) : '-'];
+    const head = [
+      isHash ? 'hash' : 'string',
+      ledgerDigest,
+      ledger ? encodeLedger(ledger) : '',
+      ledger && undo === 'undoable' ? String(ledger.generation) : '-',
+    ];
     const body = changes.flatMap(({ field, expected, action, text = '', expiry = '' }) => [field, expected, action, text, expiry]);
     const reply = await connection.script(label(place), commitScript, [keys.ledger, keys.undo, ...valueKeys], [...head, ...body], signal);
     const [outcome, detail, first] = reply as [Buffer, (Buffer | number | null)?, number?];
@@ -167,7 +173,7 @@ export function createStore(name: string, connection: Connection): Sink {
     if (String(outcome) === 'moved') {
       const current = ledgerOf(place, Buffer.isBuffer(detail) ? detail : null);
       // An earlier attempt, whose answer was lost, has done it.
-      if (current?.write === ledger.write && current.generation === ledger.generation) return;
+      if (current?.write === ledger?.write && current?.generation === ledger?.generation) return;
       throw new SinkError('conflict', `${label(place)}: it was written since it was read, the ledger is at generation ${current?.generation ?? 0}`);
     }
     const field = changes[(first ?? 0) - 1]?.field ?? '';

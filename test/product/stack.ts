@@ -32,7 +32,9 @@ export interface Stack {
   readonly temporal: Temporal;
   readonly repository: TestRepository;
   /** Posts a signed webhook for a commit. */
-  deliver(commit: string, options?: DeliveryOptions): Promise<{ status: number; body: Record<string, unknown> }>;
+  deliver(commit: string, options?: DeliveryOptions): Promise<Answer>;
+  /** Posts any body of the generic provider, signed. */
+  post(body: Readonly<Record<string, unknown>>, options?: Pick<DeliveryOptions, 'delivery' | 'secret'>): Promise<Answer>;
   /** Pushes files, delivers the webhook, and waits for how the request ended. */
   push(files: Files, branch?: string): Promise<RunOutcome>;
   /** What became of a request, once its run is over. */
@@ -45,6 +47,11 @@ export interface Stack {
   stopWorker(): Promise<void>;
   startWorker(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
 }
 
 export type Files = Readonly<Record<string, string | Uint8Array | null>>;
@@ -138,14 +145,12 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     api,
     temporal,
     repository,
-    async deliver(commit, { branch = 'main', delivery = randomUUID(), secret = SECRET } = {}) {
-      const body = JSON.stringify({ repository: repository.url, ref: `refs/heads/${branch}`, commit, by: 'ann' });
+    deliver: (commit, { branch = 'main', ...options } = {}) => stack.post({ ref: `refs/heads/${branch}`, commit, by: 'ann' }, options),
+    async post(event, { delivery = randomUUID(), secret = SECRET } = {}) {
+      const body = JSON.stringify({ repository: repository.url, ...event });
       const signature = createHmac('sha256', secret).update(body).digest('hex');
-      const response = await fetch(`${api.url}/webhooks/${tenant}/config`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'x-signature': `sha256=${signature}`, 'x-delivery': delivery },
-        body,
-      });
+      const headers = { 'content-type': 'application/json', 'x-signature': `sha256=${signature}`, 'x-delivery': delivery };
+      const response = await fetch(`${api.url}/webhooks/${tenant}/config`, { method: 'POST', headers, body });
       return { status: response.status, body: (await response.json()) as Record<string, unknown> };
     },
     async push(files, branch = 'main') {

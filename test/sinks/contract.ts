@@ -5,6 +5,7 @@ import { cutCases, type Cut } from './contract/cuts.ts';
 import { failureCases } from './contract/failures.ts';
 import { ownershipCases } from './contract/ownership.ts';
 import { raceCases } from './contract/races.ts';
+import { removalCases } from './contract/removing.ts';
 import { restoreCases } from './contract/restoring.ts';
 import { createScenarios } from './contract/scenario.ts';
 import { valueCases } from './contract/values.ts';
@@ -87,6 +88,7 @@ export function describeSinkContract(name: string, leg: ContractLeg): void {
     describe('ownership', () => ownershipCases(scenarios));
     describe('races', () => raceCases(scenarios));
     describe('restoring', () => restoreCases(scenarios));
+    describe('removing', () => removalCases(scenarios));
     if (leg.cuts === true) describe('cuts', () => cutCases(scenarios));
     describe('values', () => valueCases(scenarios));
     describe('failures', () => failureCases(scenarios));

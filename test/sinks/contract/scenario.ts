@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { expect, onTestFinished } from 'vitest';
 import type { Ledger, Owner } from '../../../domain/ledger.ts';
 import { decodeLedger } from '../../../domain/ledger.ts';
-import { plan, type DesiredEntry, type LiveState, type Plan, type Policy, type RenderedEntry, type WritePlan } from '../../../domain/plan.ts';
+import { plan, planRemoval, type DesiredEntry, type LiveState, type Plan, type Policy, type RenderedEntry, type WritePlan } from '../../../domain/plan.ts';
 import { parsePath, type Value } from '../../../domain/value.ts';
 import { SinkError, type SinkErrorReason } from '../../../sinks/errors.ts';
 import type { Capabilities, Place, Receipt, Sink, SinkContext } from '../../../sinks/sink.ts';
@@ -34,6 +34,8 @@ export interface Scenario {
   plan(values: Values, options?: SyncOptions): Promise<Plan>;
   /** Reads and plans what has to be a write. */
   planWrite(values: Values, options?: SyncOptions): Promise<WritePlan>;
+  /** The plan that gives the target up. */
+  planRemoval(policy?: Partial<Policy>): Promise<Plan>;
   apply(plan: WritePlan, sink?: Sink): Promise<Receipt>;
   restore(generation: number): Promise<Receipt>;
   /** Reads, plans, writes, and proves by a second read that nothing is left to do. */
@@ -94,6 +96,11 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
       return made;
     }
 
+    async function removal(policy: Partial<Policy> = {}): Promise<Plan> {
+      const target = { owner, stream: 'config/main', commit: 'a'.repeat(40), write: randomUUID(), at: '2026-11-24T00:00:00.000Z' };
+      return planRemoval(target, await read(), { ...defaultPolicy, ownership: capabilities?.ownership ?? 'keys', ...policy });
+    }
+
     const apply = (made: WritePlan, through: Sink = sink) => through.apply(place, made, contextFor(made.entries));
 
     async function sync(values: Values, options?: SyncOptions): Promise<Receipt> {
@@ -115,6 +122,7 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
       read,
       plan: planFor,
       planWrite,
+      planRemoval: removal,
       apply,
       restore: (generation) => sink.restore(place, generation, contextFor([])),
       sync,

@@ -1,0 +1,26 @@
+import { routeRule, rulesOf } from '../domain/routing.ts';
+import { matchGlob } from '../clients/glob.ts';
+import { repositoryOf, type ComputeOptions } from './compute-stream.ts';
+import type { RuleState, StreamRequest, StreamState } from './desired-state.ts';
+import { placeOf, type TargetState } from './render-targets.ts';
+
+/**
+ * What a closed pull request asks of the targets of its stream: that they are given up. Its ref may be gone, so Git is not read; a destination whose
+ * failure would undo the others makes no sense here, so every rule goes on.
+ */
+export function retiredState(request: StreamRequest, { definitions, fingerprint }: Pick<ComputeOptions, 'definitions' | 'fingerprint'>): StreamState {
+  repositoryOf(request);
+  const tenant = request.bundle.tenants[request.tenant];
+  const rules = tenant ? Object.entries(rulesOf(tenant, request.repository)) : [];
+  const states = rules.flatMap(([name, rule]): RuleState[] => {
+    const route = routeRule(name, rule, request.event, matchGlob);
+    if (route.kind !== 'environment') return [];
+    const variables = { ...route.variables, tenant: request.tenant, rule: name, env: route.environment };
+    const targets = rule.to.map((_, destination): TargetState => {
+      const { definition, ...target } = placeOf(request, rule, destination, variables, definitions);
+      return { ...target, kind: definition.kind, entries: [], digest: fingerprint('given up'), retired: true };
+    });
+    return [{ name, rule: { ...rule, onFailure: 'continue' }, environment: route.environment, targets, inputs: [] }];
+  });
+  return { commit: request.commit, rules: states, unrouted: [] };
+}
