@@ -60,6 +60,7 @@ export const freeFolders = ['cli', 'tools', 'test', 'examples', 'bench'];
 export const sinkVendors: Readonly<Record<string, readonly string[]>> = {
   redis: ['ioredis'],
   linux: ['ssh2'],
+  s3: ['@aws-sdk/client-s3'],
 };
 
 const TEMPORAL_CLIENTS = ['temporal', 'payload-codec', 'start-sync', 'start-drift-watch', 'sync-result'].map((name) => `clients/${name}.ts`);
