@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Connection } from '@temporalio/client';
 import { getTemporalCli } from '../tools/get/temporal-cli.ts';
@@ -18,6 +19,8 @@ export interface DevOptions {
 const START = ['server', 'start-dev', '--log-level', 'error'];
 const HOST = '127.0.0.1';
 const NAMESPACE = 'default';
+// A terminal that is closed ends everything as Ctrl-C does.
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const READY_WITHIN_MS = 60_000;
 // Without the first two the development server waits for a 50 ms tick at every step; without the third a fairness key counts for nothing.
 const DYNAMIC_CONFIG = ['history.transferProcessorMaxPollRPS=10000', 'history.timerProcessorMaxPollRPS=10000', 'matching.enableFairness=true'];
@@ -30,23 +33,25 @@ export async function runDev(options: DevOptions): Promise<void> {
 
   const children: Child[] = [];
   const interrupted = new Promise<'interrupted'>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve('interrupted'));
+    for (const signal of SIGNALS) process.on(signal, () => resolve('interrupted'));
   });
+  const asking = new AbortController();
   try {
     const temporal = startChild('temporal', temporalCli, serverArguments(options), {});
     children.push(temporal);
-    if ((await Promise.race([interrupted, temporal.ended, answers(options.temporalPort)])) === 'ready') {
+    if ((await Promise.race([interrupted, temporal.ended, answers(options.temporalPort, asking.signal)])) === 'ready') {
       const env = environment(options, settings.bundlePath);
       children.push(startChild('worker', process.execPath, [main(), 'worker'], env.worker), startChild('api', process.execPath, [main(), 'api'], env.api));
       process.stderr.write(`api http://${HOST}:${options.port}   Temporal UI http://${HOST}:${options.uiPort}   Ctrl-C ends it\n`);
     }
     if ((await Promise.race([interrupted, ...children.map((child) => child.ended)])) !== 'interrupted') throw endedByItself(children);
   } finally {
+    asking.abort();
     // A second Ctrl-C does not wait.
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => children.forEach((child) => child.kill()));
+    for (const signal of SIGNALS) process.on(signal, () => children.forEach((child) => child.kill()));
     // The api first, so that nothing comes in; the worker while its server still answers.
     for (const child of children.toReversed()) await child.stop();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(signal);
+    for (const signal of SIGNALS) process.removeAllListeners(signal);
   }
 }
 
@@ -79,22 +84,20 @@ function environment(options: DevOptions, bundlePath: string): Readonly<Record<'
   return { api: { ...api, VARTRACK_METRICS_PORT: String(metricsPort) }, worker: { ...shared, VARTRACK_METRICS_PORT: String(metricsPort + 1) } };
 }
 
-async function answers(port: number): Promise<'ready'> {
+/** Resolves when the server answers, or when nobody asks any more. */
+async function answers(port: number, signal: AbortSignal): Promise<'ready' | 'stopped'> {
   const deadline = Date.now() + READY_WITHIN_MS;
-  for (;;) {
+  while (!signal.aborted) {
     try {
       const connection = await Connection.connect({ address: `${HOST}:${port}`, connectTimeout: 2_000 });
-      try {
-        await connection.workflowService.describeNamespace({ namespace: NAMESPACE });
-        return 'ready';
-      } finally {
-        await connection.close();
-      }
+      await connection.workflowService.describeNamespace({ namespace: NAMESPACE }).finally(() => connection.close());
+      return 'ready';
     } catch (error) {
       if (Date.now() > deadline) throw new CliError('unreachable', `the Temporal server does not answer at ${HOST}:${port}`, { cause: error });
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await delay(100);
     }
   }
+  return 'stopped';
 }
 
 function endedByItself(children: readonly Child[]): CliError {

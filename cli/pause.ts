@@ -4,6 +4,7 @@ import { startDriftWatches } from '../clients/start-drift-watch.ts';
 import { registerSearchAttributes, type Temporal } from '../clients/temporal.ts';
 import { duration } from '../schemas/duration.ts';
 import { driftWorkflowId, pauseSignal, resumeSignal, type Pause } from '../workflows/messages.ts';
+import { checkCodecKey } from './check-codec-key.ts';
 import { chooseTenant } from './choose-stream.ts';
 import { CliError } from './cli-error.ts';
 import type { CommandResult } from './run-command.ts';
@@ -53,6 +54,7 @@ async function signalAndRead(
   const { bundle, codecKey, taskQueue } = await loadSettings(bundlePath);
   chooseTenant(bundle, tenant);
   return withTemporal(codecKey, async (temporal) => {
+    await checkCodecKey(temporal, tenant, codecKey);
     await registerSearchAttributes(temporal.connection, temporal.namespace);
     await startDriftWatches(temporal.client, [tenant], taskQueue);
     const read = createPauseReader(temporal.client);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { PlanStreamInput, StreamPlan } from '../activities/activity-types.ts';
+import { checkCodecKey } from './check-codec-key.ts';
 import { chooseStream, type RefChoice } from './choose-stream.ts';
 import { CliError } from './cli-error.ts';
 import type { ExitName } from './exit-codes.ts';
@@ -45,8 +46,9 @@ export async function runPlan(tenant: string, repository: string, options: PlanO
 
 async function planOnWorker({ codecKey, taskQueue }: CliSettings, input: PlanStreamInput): Promise<StreamPlan> {
   return withTemporal(codecKey, async (temporal) => {
-    await warnWithoutWorker(temporal, taskQueue);
     const { tenant, repository, stream } = input;
+    await checkCodecKey(temporal, tenant, codecKey);
+    await warnWithoutWorker(temporal, taskQueue);
     const handle = await temporal.client.workflow.start('planWorkflow', {
       workflowId: `plan/${tenant}/${repository}/${stream}/${randomUUID()}`,
       taskQueue,

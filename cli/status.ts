@@ -1,16 +1,16 @@
-import type { WorkflowExecutionInfo } from '@temporalio/client';
+import type { WorkflowExecutionInfo, WorkflowHandle } from '@temporalio/client';
 import { requestResults } from '../clients/sync-result.ts';
 import type { Temporal } from '../clients/temporal.ts';
 import { createPauseReader } from '../activities/pause.ts';
 import { endsWell, type RunStatus } from '../domain/status.ts';
-import { syncStateQuery, type Pause } from '../workflows/messages.ts';
+import { syncStateQuery, type Pause, type SyncResult } from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 import { chooseTenant } from './choose-stream.ts';
 import { formatTable, paint } from './format-table.ts';
 import { printable } from './printable.ts';
 import type { CommandResult } from './run-command.ts';
 import { loadSettings } from './settings.ts';
-import { withTemporal } from './with-temporal.ts';
+import { lacksKey, withTemporal } from './with-temporal.ts';
 
 export interface StreamStatus {
   readonly repository: string;
@@ -84,7 +84,7 @@ async function describe(temporal: Temporal, run: WorkflowExecutionInfo): Promise
     }
     case 'COMPLETED':
     case 'FAILED': {
-      const last = (await requestResults(handle).catch(() => undefined))?.requests.at(-1)?.outcome;
+      const last = (await resultsOf(handle))?.requests.at(-1)?.outcome;
       if (last)
         return { ...names, status: last.status, summary: last.summary, problems: last.problems, ...(last.commit !== undefined && { commit: last.commit }) };
       return { ...names, status: 'Unknown', summary: `the workflow ${run.status.name.toLowerCase()} and left no result`, problems: [] };
@@ -95,6 +95,16 @@ async function describe(temporal: Temporal, run: WorkflowExecutionInfo): Promise
       return { ...names, status: 'Terminated', summary: 'terminated by a person; what it had begun may be half done', problems: [] };
     default:
       return { ...names, status: 'Unknown', summary: `the workflow is ${run.status.name.toLowerCase()}`, problems: [] };
+  }
+}
+
+/** Undefined for a run that ended without a word, such as one whose history is gone. */
+async function resultsOf(handle: WorkflowHandle): Promise<SyncResult | undefined> {
+  try {
+    return await requestResults(handle);
+  } catch (error) {
+    if (lacksKey(error)) throw error;
+    return undefined;
   }
 }
 

@@ -4,6 +4,7 @@ import { requestResults } from '../clients/sync-result.ts';
 import { registerSearchAttributes, type Temporal } from '../clients/temporal.ts';
 import type { RunOutcome } from '../domain/status.ts';
 import type { SyncRequest } from '../workflows/messages.ts';
+import { checkCodecKey } from './check-codec-key.ts';
 import { chooseStream, type ChosenStream, type RefChoice } from './choose-stream.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT_OF_STATUS } from './exit-codes.ts';
@@ -11,7 +12,7 @@ import { formatOutcome } from './format-outcome.ts';
 import type { CommandResult } from './run-command.ts';
 import { currentUser, loadSettings } from './settings.ts';
 import { warnWithoutWorker } from './warn-without-worker.ts';
-import { withTemporal } from './with-temporal.ts';
+import { lacksKey, withTemporal } from './with-temporal.ts';
 
 export interface SyncOptions extends RefChoice {
   readonly bundle?: string;
@@ -31,6 +32,7 @@ export async function runSync(tenant: string, repository: string, options: SyncO
     ...(options.allowDeletes && { deletesAllowed: true }),
   };
   return withTemporal(codecKey, async (temporal) => {
+    await checkCodecKey(temporal, tenant, codecKey);
     await registerSearchAttributes(temporal.connection, temporal.namespace);
     const { stream } = chosen;
     const started = await startSync(temporal.client, { tenant, repository, stream }, request, { taskQueue });
@@ -48,6 +50,7 @@ async function outcomeOf(temporal: Temporal, { workflowId, runId }: StartedSync,
   try {
     results = await requestResults(temporal.client.workflow.getHandle(workflowId, runId));
   } catch (error) {
+    if (lacksKey(error)) throw error;
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
     const why = error instanceof Error ? error.message : String(error);
     throw new CliError('failed', `${workflowId} ended without a result: ${why}${cause}; the Temporal UI has its history`, { cause: error });

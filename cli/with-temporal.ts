@@ -20,6 +20,15 @@ export async function withTemporal<T>(codecKey: string | undefined, act: (tempor
 }
 
 function explained(error: unknown): unknown {
+  if (lacksKey(error)) {
+    return new CliError(
+      'rejected',
+      'what Temporal holds is encrypted with a key that this command does not have; set VARTRACK_CODEC_KEY as api and worker have it',
+      {
+        cause: error,
+      },
+    );
+  }
   const code = codeOf(error);
   if (code === UNAVAILABLE) return unreachable(error);
   if (code === UNAUTHENTICATED || code === PERMISSION_DENIED) {
@@ -41,6 +50,11 @@ export function unreachable(error: unknown): CliError {
   );
 }
 
+/** Whether a payload could not be read for want of the right VARTRACK_CODEC_KEY; the SDK and our codec only say it in words. */
+export function lacksKey(error: unknown): boolean {
+  return chainOf(error).some(({ message }) => /Unknown encoding: binary\/encrypted|a payload was encrypted with key/.test(message));
+}
+
 function addressOf(): string {
   try {
     return loadClientConnectConfig().connectionOptions.address ?? 'localhost:7233';
@@ -51,8 +65,11 @@ function addressOf(): string {
 
 /** The gRPC status of an error or of what caused it. */
 function codeOf(error: unknown): unknown {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && typeof at.code === 'number') return at.code;
-  }
-  return undefined;
+  return chainOf(error)
+    .map((each) => ('code' in each ? each.code : undefined))
+    .find((code) => typeof code === 'number');
+}
+
+function chainOf(error: unknown): Error[] {
+  return error instanceof Error ? [error, ...chainOf(error.cause)] : [];
 }

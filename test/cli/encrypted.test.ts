@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openStack, type Stack } from '../product/stack.ts';
+import { describeWith } from '../servers/describe-with.ts';
+import { environmentOf, vartrack } from './vartrack.ts';
+
+const TENANT = `
+repositories:
+  config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: off }
+sinks:
+  files: { kind: linux, transport: local, root: "{dir}/files" }
+rules:
+  settings:
+    from: { repository: config, files: [ "settings.yaml" ] }
+    environments: { branches: { main: production } }
+    schema: none
+    to:
+      - { sink: files, place: "{dir}/files/{env}.env" }
+`;
+
+const WITHIN = { timeout: 20_000, interval: 200 };
+
+describeWith('temporal', 'the command line where payloads are encrypted', () => {
+  const codecKey = randomBytes(32).toString('base64');
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await openStack({ tenant: TENANT, codecKey });
+  });
+  afterAll(() => stack?.close());
+
+  it('works with the key, also for what a failed run says, and tells that it lacks the key without it', { timeout: 90_000 }, async () => {
+    const open = environmentOf(stack);
+    const env = { ...open, VARTRACK_CODEC_KEY: codecKey };
+    await stack.repository.commit({ 'settings.yaml': 'name: base\n' });
+    expect(await vartrack(['plan', stack.tenant, 'config'], env)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('+ NAME: ') });
+    expect(await vartrack(['sync', stack.tenant, 'config'], env)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Synced') });
+    await stack.repository.commit({ 'settings.yaml': 'name: [broken\n' });
+    expect(await vartrack(['sync', stack.tenant, 'config'], env)).toMatchObject({ exitCode: 2, stdout: expect.stringContaining('settings.yaml:') });
+    await expect.poll(async () => (await vartrack(['status', stack.tenant], env)).stdout, WITHIN).toMatch(/config\/main +Rejected/);
+
+    const other = randomBytes(32).toString('base64');
+    for (const blind of [open, { ...open, VARTRACK_CODEC_KEY: other }]) {
+      for (const command of [['status'], ['plan', stack.tenant, 'config'], ['sync', stack.tenant, 'config'], ['resume', stack.tenant]]) {
+        const result = await vartrack(command, blind);
+        expect(result, `${command.join(' ')} ${JSON.stringify(result)}`).toMatchObject({
+          exitCode: 2,
+          stderr: expect.stringContaining('set VARTRACK_CODEC_KEY'),
+        });
+      }
+    }
+    // Nothing unreadable was sent: the stream and the tenant's watch still answer.
+    expect(await vartrack(['sync', stack.tenant, 'config'], env)).toMatchObject({ exitCode: 2, stdout: expect.stringContaining('Rejected') });
+    expect(await vartrack(['pause', stack.tenant, '--reason', 'x'], env)).toMatchObject({ exitCode: 0 });
+  });
+});
