@@ -3,6 +3,7 @@ import { createPauseReader } from '../../activities/pause.ts';
 import { startDriftWatches } from '../../clients/start-drift-watch.ts';
 import { driftStateQuery, driftWorkflowId, pauseSignal, resumeSignal } from '../../workflows/messages.ts';
 import { describeWith } from '../servers/describe-with.ts';
+import { recordHistory } from './record-history.ts';
 import { openWorkflowLab, type WorkflowLab } from './workflow-lab.ts';
 
 describeWith('temporal', 'DriftWatchWorkflow', () => {
@@ -51,6 +52,7 @@ describeWith('temporal', 'DriftWatchWorkflow', () => {
       await watch.signal(pauseSignal, { by: 'ann', reason: 'b', until: new Date(Date.now() + 1_500).toISOString() });
       await vi.waitFor(() => expect(requested).toEqual(['bob', 'the end of the pause']), { timeout: 10_000 });
       expect(await createPauseReader(client)(tenant)).toBeNull();
+      await recordHistory(watch);
       await watch.terminate('the test is over');
     });
   });

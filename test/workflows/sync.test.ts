@@ -46,6 +46,7 @@ describeWith('temporal', 'SyncWorkflow', () => {
     const prepare = () => Promise.resolve({ kind, commit: COMMIT, problems: ['settings/a.yaml:3:1 port: must be a number'] } satisfies Prepared);
     await lab.withWorker({ prepare, applyTarget }, async (stream) => {
       const handle = await stream.push();
+      await stream.result(handle);
       await expect(handle.result()).rejects.toMatchObject({ cause: { type: status, message: expect.stringContaining('settings/a.yaml:3:1 port') as string } });
       expect(applyTarget).not.toHaveBeenCalled();
     });
@@ -236,7 +237,7 @@ describeWith('temporal', 'SyncWorkflow', () => {
       const handle = await stream.push();
       await vi.waitFor(() => expect(tried).toBeGreaterThan(0), { timeout: 10_000 });
       await handle.cancel();
-      await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+      await expect(stream.result(handle)).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
       expect(undone).toContain('t0');
     });
   });

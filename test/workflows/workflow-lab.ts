@@ -8,6 +8,7 @@ import { requestResults } from '../../clients/sync-result.ts';
 import { startSync } from '../../clients/start-sync.ts';
 import { registerSearchAttributes } from '../../clients/temporal.ts';
 import type { RunOutcome } from '../../domain/status.ts';
+import { recordHistory } from './record-history.ts';
 import { bundleWorkflows } from '../../worker/bundle.ts';
 import type { SyncRequest, SyncResult } from '../../workflows/messages.ts';
 
@@ -75,7 +76,13 @@ function streamLab(client: Client, taskQueue: string): StreamLab {
       const { workflowId, runId } = await startSync(client, { tenant, repository: 'config', stream: 'main' }, whole, { taskQueue });
       return client.workflow.getHandle(workflowId, runId);
     },
-    result: requestResults,
+    async result(handle) {
+      try {
+        return await requestResults(handle);
+      } finally {
+        await recordHistory(handle);
+      }
+    },
     async outcome(handle) {
       const last = (await lab.result(handle)).requests.at(-1);
       if (!last) throw new Error('the run ended without a request');
