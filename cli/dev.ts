@@ -90,8 +90,12 @@ async function answers(port: number, signal: AbortSignal): Promise<'ready' | 'st
   while (!signal.aborted) {
     try {
       const connection = await Connection.connect({ address: `${HOST}:${port}`, connectTimeout: 2_000 });
-      await connection.workflowService.describeNamespace({ namespace: NAMESPACE }).finally(() => connection.close());
-      return 'ready';
+      try {
+        await connection.workflowService.describeNamespace({ namespace: NAMESPACE });
+        return 'ready';
+      } finally {
+        await connection.close();
+      }
     } catch (error) {
       if (Date.now() > deadline) throw new CliError('unreachable', `the Temporal server does not answer at ${HOST}:${port}`, { cause: error });
       await delay(100);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { TenantStatus } from '../../cli/status.ts';
 import { openStack, type Stack } from '../product/stack.ts';
 import { describeWith } from '../servers/describe-with.ts';
@@ -22,7 +22,8 @@ rules:
     limits: { deletes: 1 }
 `;
 const SCHEMA = '#Settings: { [string]: string | (int & <=100) }\n';
-const WITHIN = { timeout: 20_000, interval: 200 };
+const WITHIN = { timeout: 40_000, interval: 200 };
+vi.setConfig({ testTimeout: 90_000 });
 
 // Each test has a branch of its own: they do not wait for each other and run in any order.
 describeWith('temporal', 'the command line on a running product', () => {
@@ -36,7 +37,7 @@ describeWith('temporal', 'the command line on a running product', () => {
   afterAll(() => stack?.close());
 
   const run = (...args: readonly string[]): Promise<CliRun> => vartrack(args, env);
-  const json = <T>(result: CliRun): T => JSON.parse(result.stdout) as T;
+  const json = (result: CliRun): unknown => JSON.parse(result.stdout);
   async function branchWith(files: Readonly<Record<string, string | null>>): Promise<{ branch: string; environment: string; commit: string }> {
     const name = randomUUID().slice(0, 8);
     const branch = `feature/${name}`;
@@ -64,7 +65,7 @@ describeWith('temporal', 'the command line on a running product', () => {
   it('takes the only exact branch where none is named, and need not wait', async () => {
     const result = await run('sync', stack.tenant, 'config', '--no-wait', '--json');
     expect(result.exitCode).toBe(0);
-    const { workflowId, request } = json<{ workflowId: string; request: string }>(result);
+    const { workflowId, request } = json(result) as { workflowId: string; request: string };
     expect(workflowId).toBe(`sync/${stack.tenant}/config/main`);
     expect((await stack.outcomeOf('main', request)).status).toMatch(/Synced|Unchanged/);
   });
@@ -157,7 +158,7 @@ describeWith('temporal', 'the command line on a running product', () => {
     // Visibility follows the runs by a moment.
     await expect
       .poll(async () => {
-        const { tenants } = json<{ tenants: TenantStatus[] }>(await run('status', stack.tenant, '--json'));
+        const { tenants } = json(await run('status', stack.tenant, '--json')) as { tenants: TenantStatus[] };
         return tenants[0]?.streams.filter(({ stream }) => stream === good.branch || stream === bad.branch).map(({ status }) => status);
       }, WITHIN)
       .toEqual(expect.arrayContaining(['Synced', 'Rejected']));

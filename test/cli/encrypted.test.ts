@@ -28,28 +28,24 @@ describeWith('temporal', 'the command line where payloads are encrypted', () => 
   });
   afterAll(() => stack?.close());
 
-  it('works with the key, also for what a failed run says, and tells that it lacks the key without it', { timeout: 90_000 }, async () => {
-    const open = environmentOf(stack);
-    const env = { ...open, VARTRACK_CODEC_KEY: codecKey };
+  it('works with the key, also for what a failed run says', { timeout: 90_000 }, async () => {
+    const env = { ...environmentOf(stack), VARTRACK_CODEC_KEY: codecKey };
     await stack.repository.commit({ 'settings.yaml': 'name: base\n' });
-    expect(await vartrack(['plan', stack.tenant, 'config'], env)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('+ NAME: ') });
-    expect(await vartrack(['sync', stack.tenant, 'config'], env)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Synced') });
+    expect(await vartrack(['plan', stack.tenant, 'config'], env)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('production.env: write') });
     await stack.repository.commit({ 'settings.yaml': 'name: [broken\n' });
     expect(await vartrack(['sync', stack.tenant, 'config'], env)).toMatchObject({ exitCode: 2, stdout: expect.stringContaining('settings.yaml:') });
     await expect.poll(async () => (await vartrack(['status', stack.tenant], env)).stdout, WITHIN).toMatch(/config\/main +Rejected/);
+  });
 
-    const other = randomBytes(32).toString('base64');
-    for (const blind of [open, { ...open, VARTRACK_CODEC_KEY: other }]) {
-      for (const command of [['status'], ['plan', stack.tenant, 'config'], ['sync', stack.tenant, 'config'], ['resume', stack.tenant]]) {
-        const result = await vartrack(command, blind);
-        expect(result, `${command.join(' ')} ${JSON.stringify(result)}`).toMatchObject({
-          exitCode: 2,
-          stderr: expect.stringContaining('set VARTRACK_CODEC_KEY'),
-        });
-      }
-    }
-    // Nothing unreadable was sent: the stream and the tenant's watch still answer.
-    expect(await vartrack(['sync', stack.tenant, 'config'], env)).toMatchObject({ exitCode: 2, stdout: expect.stringContaining('Rejected') });
-    expect(await vartrack(['pause', stack.tenant, '--reason', 'x'], env)).toMatchObject({ exitCode: 0 });
+  it('sends nothing under another key or none, which would stop the stream', { timeout: 90_000 }, async () => {
+    const env = environmentOf(stack);
+    const other = { ...env, VARTRACK_CODEC_KEY: randomBytes(32).toString('base64') };
+    const refused = { exitCode: 2, stderr: expect.stringContaining('set VARTRACK_CODEC_KEY') };
+    expect(await vartrack(['plan', stack.tenant, 'config'], env)).toMatchObject(refused);
+    expect(await vartrack(['resume', stack.tenant], other)).toMatchObject(refused);
+    expect(await vartrack(['sync', stack.tenant, 'config'], other)).toMatchObject(refused);
+    await stack.repository.commit({ 'settings.yaml': 'name: base\n' });
+    expect(await vartrack(['sync', stack.tenant, 'config'], { ...env, VARTRACK_CODEC_KEY: codecKey })).toMatchObject({ exitCode: 0 });
+    expect(await vartrack(['status', stack.tenant], other)).toMatchObject(refused);
   });
 });

@@ -1,10 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { exitCodes } from '../../cli/exit-codes.ts';
 import { freePort } from '../servers/free-port.ts';
 import { vartrack } from './vartrack.ts';
+
+// Each test starts several processes.
+vi.setConfig({ testTimeout: 90_000 });
 
 const BUNDLE = `apiVersion: vartrack.dev/v1
 tenants:

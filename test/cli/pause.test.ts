@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parseUntil } from '../../cli/pause.ts';
 import { openStack, type Stack } from '../product/stack.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { environmentOf, vartrack, type CliRun } from './vartrack.ts';
+
+// Each test starts several processes.
+vi.setConfig({ testTimeout: 90_000 });
 
 const TENANT = `
 repositories:

@@ -10,13 +10,17 @@ export interface CliRun {
   readonly stderr: string;
 }
 
+const ENDS_WITHIN_MS = 45_000;
 const main = join(import.meta.dirname, '../../cli/main.ts');
 
 /** Runs the command line as a process of its own, in an environment that holds nothing but what is given and what programs need. */
 export async function vartrack(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliRun> {
   const child = startVartrack(args, env);
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
-  const [exitCode] = (await once(child, 'close')) as [number | null];
+  const timer = setTimeout(() => child.kill('SIGKILL'), ENDS_WITHIN_MS);
+  const [exitCode, signal] = (await once(child, 'close')) as [number | null, string | null];
+  clearTimeout(timer);
+  if (signal !== null) throw new Error(`vartrack ${args.join(' ')} was killed by ${signal}; it had said:\n${stdout()}\n${stderr()}`);
   return { exitCode, stdout: stdout(), stderr: stderr() };
 }
 
