@@ -10,52 +10,60 @@ export interface RunView {
   readonly owed: readonly Debt[];
 }
 
-/** The page of a run in the Temporal UI, as Markdown: what it is about, what was written where, what failed and why. At most 20,000 bytes. */
+/**
+ * The page of a run in the Temporal UI, as Markdown: what it is about, what was written where, what failed and why. At most 20,000 bytes.
+ * Lists, not tables: the UI shows it in half of the window and cuts off what is wider.
+ */
 export function describeRun(input: SyncInput, view: RunView): string {
   const last = view.done.at(-1);
   const request = view.current;
-  const lines = [
-    `**${input.tenant}** ${input.repository}/${input.stream}: **${view.doing}**`,
-    ...(request
-      ? [`${request.trigger}${request.by ? ` by ${code(request.by)}` : ''}${request.commit ? `, commit ${code(request.commit.slice(0, 12))}` : ''}`]
-      : []),
-    ...(view.waiting > 0 ? [`${view.waiting} more requests are waiting.`] : []),
-    ...view.owed.slice(0, 20).map((debt) => `- owed an undo: ${debt.target.sink} ${code(debt.target.place)}: ${text(debt.reason)}`),
-    ...(last ? describeOutcome(last) : []),
-    ...(view.done.length > 1
-      ? ['', 'Earlier requests:', ...view.done.slice(-6, -1).map((each) => `- ${each.trigger}: ${each.outcome.status}: ${text(each.outcome.summary)}`)]
-      : []),
-  ];
-  return limited(lines.join('\n'));
+  const isOver = last !== undefined && last.id === request?.id;
+  const by = request?.by ? ` by ${code(request.by)}` : '';
+  return limited(
+    [
+      `**${input.tenant}** ${input.repository}/${input.stream}: **${view.doing}**`,
+      ...(request && !isOver ? [`${request.trigger}${by}${request.commit ? `, commit ${code(request.commit.slice(0, 12))}` : ''}`] : []),
+      ...(view.waiting > 0 ? [`${view.waiting} more requests are waiting.`] : []),
+      ...list(view.owed.slice(0, 20).map((debt) => `owed an undo: ${debt.target.sink} ${code(debt.target.place)}: ${text(debt.reason)}`)),
+      ...(last ? describeOutcome(last, isOver ? by : '') : []),
+      ...(view.done.length > 1
+        ? ['', 'Earlier requests:', ...list(view.done.slice(-6, -1).map((each) => `${each.trigger}: ${each.outcome.status}: ${text(each.outcome.summary)}`))]
+        : []),
+    ].join('\n'),
+  );
 }
 
-function describeOutcome({ trigger, outcome }: RequestResult): string[] {
+function describeOutcome({ trigger, outcome }: RequestResult, by: string): string[] {
+  // Most reasons of a run that failed are in its summary already.
+  const isNew = (words: string): boolean => !outcome.summary.includes(words);
   return [
     '',
-    `${trigger}${outcome.commit ? ` of ${code(outcome.commit)}` : ''}: **${outcome.status}**: ${text(outcome.summary)}`,
-    ...outcome.problems.map((problem) => `- ${code(problem)}`),
-    ...(outcome.targets.length > 0
-      ? ['', '| rule | environment | sink | place | status | changes | why |', '| --- | --- | --- | --- | --- | --- | --- |']
-      : []),
-    ...outcome.targets.slice(0, 60).map(row),
-    ...(outcome.targets.length > 60 ? [`and ${outcome.targets.length - 60} more targets`] : []),
+    `${trigger}${by}${outcome.commit ? `, commit ${code(outcome.commit)}` : ''}: **${outcome.status}**: ${text(outcome.summary)}`,
+    ...list(outcome.problems.filter(isNew).map(code)),
+    ...list(outcome.targets.slice(0, 60).map((target) => describeTarget(target, isNew))),
+    ...(outcome.targets.length > 60 ? ['', `and ${outcome.targets.length - 60} more targets`] : []),
   ];
 }
 
-function row(target: TargetOutcome): string {
-  const { puts = 0, deletes = 0, adopted = 0 } = target.changes ?? {};
-  const changes = [puts && `${puts} put`, deletes && `${deletes} deleted`, adopted && `${adopted} adopted`].filter(Boolean).join(', ');
-  const cells = [target.rule, target.environment, `${target.sink} (${target.kind})`, code(target.place), target.status, changes, target.message ?? ''];
-  return `| ${cells.map(text).join(' | ')} |`;
+function describeTarget({ rule, environment, sink, kind, place, status, changes, message = '' }: TargetOutcome, isNew: (words: string) => boolean): string {
+  const { puts = 0, deletes = 0, adopted = 0 } = changes ?? {};
+  const counts = [puts && `${puts} put`, deletes && `${deletes} deleted`, adopted && `${adopted} adopted`].filter(Boolean).join(', ');
+  const what = [counts, isNew(message) ? text(message) : ''].filter(Boolean).join('; ');
+  return `**${status}** ${environment}: ${sink} (${kind}) ${code(place)}, rule ${rule}${what ? `: ${what}` : ''}`;
+}
+
+/** Markdown takes lines for a list only after an empty one. */
+function list(items: readonly string[]): string[] {
+  return items.length > 0 ? ['', ...items.map((item) => `- ${item}`)] : [];
 }
 
 function code(words: string): string {
-  return `\`${words.replaceAll('`', "'")}\``;
+  return `\`${text(words).replaceAll('`', "'")}\``;
 }
 
-/** Keeps a cell or a line one. */
+/** Keeps an item one line. */
 function text(words: string): string {
-  return words.replaceAll(/[\r\n]+/g, ' ').replaceAll('|', '\\|');
+  return words.replaceAll(/[\r\n]+/g, ' ');
 }
 
 function limited(markdown: string): string {

@@ -85,12 +85,13 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
   const answer = { requests: done.slice(-MOST_RESULTS) };
   const last = done.at(-1);
   if (last && !endsWell(last.outcome.status)) {
-    throw ApplicationFailure.create({
-      type: last.outcome.status,
-      message: [`${last.outcome.status}: ${last.outcome.summary}`, ...last.outcome.problems].join('\n'),
-      nonRetryable: true,
-      details: [answer],
-    });
+    const { status, summary, commit, problems } = last.outcome;
+    const at = commit === undefined ? '' : ` at ${commit.slice(0, 12)}`;
+    const message = [`${status}${at}: ${summary}`, ...problems.filter((problem) => !summary.includes(problem))].join('\n');
+    const failure = ApplicationFailure.create({ type: status, message, nonRetryable: true, details: [answer] });
+    // Nothing is wrong with the program, and the UI would show the message a second time with it.
+    failure.stack = '';
+    throw failure;
   }
   return answer;
 

@@ -265,7 +265,7 @@ describeWith('temporal', 'SyncWorkflow', () => {
         Sinks: ['sink-0'],
       });
       const metadata = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
-      expect(metadata.currentDetails).toContain('| settings | production | sink-0 (redis) | `t0` | Synced | 1 put |');
+      expect(metadata.currentDetails).toContain('- **Synced** production: sink-0 (redis) `t0`, rule settings: 1 put');
       expect(await handle.query(syncStateQuery)).toMatchObject({ phase: 'waiting', waiting: 0 });
     });
   });
