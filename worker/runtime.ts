@@ -21,7 +21,7 @@ export function installRuntime({ logger, metricsAddress }: RuntimeOptions): void
     shutdownSignals: [],
     telemetryOptions: {
       logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
-      ...(metricsAddress !== undefined && { metrics: { prometheus: { bindAddress: metricsAddress } } }),
+      ...(metricsAddress !== undefined && { metrics: { prometheus: { bindAddress: metricsAddress, countersTotalSuffix: true } } }),
     },
   });
 }
