@@ -53,6 +53,8 @@ async function planOnWorker({ codecKey, taskQueue }: CliSettings, input: PlanStr
       workflowId: `plan/${tenant}/${repository}/${stream}/${randomUUID()}`,
       taskQueue,
       args: [input],
+      // Nobody reads it later: where no worker comes, it does not stay open for one.
+      workflowExecutionTimeout: '11m',
       priority: { fairnessKey: tenant },
       staticSummary: `${tenant}: plan of ${repository} ${stream}`.slice(0, 200),
     });

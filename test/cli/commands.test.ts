@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { TenantStatus } from '../../cli/status.ts';
 import { openStack, type Stack } from '../product/stack.ts';
 import { describeWith } from '../servers/describe-with.ts';
-import { environmentOf, vartrack, type CliRun } from './vartrack.ts';
+import { collect, environmentOf, startVartrack, vartrack, type CliRun } from './vartrack.ts';
 
 const TENANT = `
 repositories:
@@ -181,5 +181,15 @@ describeWith('temporal', 'the command line on a running product', () => {
     expect(exitCode).toBe(1);
     expect(stderr).toContain('they take branch main, branch feature/*, tag v*, a pull request');
     expect(JSON.parse(stdout)).toMatchObject({ error: { exitCode: 1, message: expect.stringContaining('takes branch "other"') } });
+  });
+
+  it('says that no worker is there to do what was asked for', async () => {
+    const child = startVartrack(['plan', stack.tenant, 'config', 'main'], { ...env, VARTRACK_TASK_QUEUE: `nobody-${stack.tenant}` });
+    const stderr = collect(child.stderr);
+    try {
+      await expect.poll(stderr, WITHIN).toContain(`No worker has asked for work on the task queue "nobody-${stack.tenant}"`);
+    } finally {
+      child.kill();
+    }
   });
 });

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { exitCodes } from '../../cli/exit-codes.ts';
+import { EXIT_OF_STATUS, exitCodes } from '../../cli/exit-codes.ts';
 import { freePort } from '../servers/free-port.ts';
 import { vartrack } from './vartrack.ts';
 
@@ -38,6 +38,12 @@ describe('vartrack', () => {
     for (const command of ['check', 'plan', 'sync', 'status', 'pause', 'resume', 'api', 'worker', 'dev'])
       expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
     for (const { code, meaning } of Object.values(exitCodes)) expect(stdout).toContain(`  ${code}  ${meaning}`);
+  });
+
+  it('is documented, with each exit code', async () => {
+    const text = await readFile(join(import.meta.dirname, '../../docs/cli.md'), 'utf8');
+    for (const { code, meaning } of Object.values(exitCodes)) expect(text.replaceAll('`', '')).toContain(`| ${code} | ${meaning} |`);
+    for (const [status, exit] of Object.entries(EXIT_OF_STATUS)) expect(text).toMatch(new RegExp(`^\\| ${exitCodes[exit].code} .*\`${status}\``, 'm'));
   });
 
   it('refuses what it does not know', async () => {
