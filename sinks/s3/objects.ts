@@ -1,3 +1,4 @@
+import type * as Sdk from '@aws-sdk/client-s3';
 import type { GetObjectCommandOutput, S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { SinkError } from '../errors.ts';
 import type { S3Options } from './options.ts';
@@ -112,7 +113,9 @@ export function createObjects(options: S3Options, config: () => Promise<S3Client
     put: (at, expected, body, { Expires, ...attributes }, signal) =>
       run(at, signal, async ({ sdk, writer }, call) => {
         const command = new sdk.PutObjectCommand({
-          ...{ Bucket: at.bucket, Key: at.key, Body: body },
+          Bucket: at.bucket,
+          Key: at.key,
+          Body: body,
           ...(expected === null ? { IfNoneMatch: '*' } : { IfMatch: expected }),
           ...(attributes as object),
           ...(Expires === undefined ? {} : { Expires: new Date(Expires) }),
@@ -138,7 +141,7 @@ export function createObjects(options: S3Options, config: () => Promise<S3Client
 }
 
 interface Clients {
-  readonly sdk: typeof import('@aws-sdk/client-s3');
+  readonly sdk: typeof Sdk;
   readonly reader: S3Client;
   readonly writer: S3Client;
 }
@@ -157,11 +160,9 @@ function attributesOf(found: GetObjectCommandOutput, tags: readonly { readonly K
   const { ContentType, CacheControl, ContentDisposition, ContentEncoding, ContentLanguage, WebsiteRedirectLocation, StorageClass, Metadata } = found;
   const Expires = found.ExpiresString;
   const Tagging = tags.length === 0 ? undefined : tags.map(({ Key = '', Value = '' }) => `${encodeURIComponent(Key)}=${encodeURIComponent(Value)}`).join('&');
-  const given = {
-    ...{ ContentType, CacheControl, ContentDisposition, ContentEncoding, ContentLanguage, WebsiteRedirectLocation, StorageClass, Expires, Tagging },
-    Metadata: Metadata && Object.keys(Metadata).length > 0 ? Metadata : undefined,
-  };
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const headers = { ContentType, CacheControl, ContentDisposition, ContentEncoding, ContentLanguage, WebsiteRedirectLocation, StorageClass, Expires, Tagging };
+  const given = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined));
+  return Metadata && Object.keys(Metadata).length > 0 ? { ...given, Metadata } : given;
 }
 
 function encryptionFields({ encryption }: S3Options): object {

@@ -37,7 +37,6 @@ export function placeNameProblem(place: string, layout: 'object' | 'keys'): stri
  * servers.
  */
 export function entryName(key: string): string {
-  // oxlint-disable-next-line no-control-regex -- these are what has to be encoded
   return key.replaceAll(/[%/\\\u0000-\u001f\u007f]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 }
 

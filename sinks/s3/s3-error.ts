@@ -33,7 +33,7 @@ export function s3Error(label: string, error: unknown): SinkError {
   if (known) return new SinkError(known[0], `${label}: ${known[1]}`);
   if (THROTTLED.test(name) || status === 429 || (status === 503 && retryAfter !== undefined))
     return new SinkError('throttled', `${label}: the server asks to be called less often`, retryAfter === undefined ? {} : { retryAfterMs: retryAfter });
-  if (/^KMS\./.test(name)) return new SinkError('rejected', `${label}: the key of the encryption cannot be used (${name})`);
+  if (name.startsWith('KMS.')) return new SinkError('rejected', `${label}: the key of the encryption cannot be used (${name})`);
   if (status === undefined) return connectionError(label, name, code);
   if (status === 301 || status === 307) return new SinkError('rejected', `${label}: the bucket is in another region; correct region`);
   if (status === 401 || status === 403) return new SinkError('unauthorized', `${label}: ${NO_PERMISSION} (${name})`);

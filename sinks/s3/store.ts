@@ -153,7 +153,7 @@ export function createStore(objects: Objects): Sink {
     } catch (error) {
       // Somebody else was faster with a key. Leaving the claim would make that key ours, so all goes back, but for what is theirs. Where it was the
       // claim that was lost, this fails at its first step.
-      if (error instanceof SinkError && error.reason === 'conflict') await undo(place, held, 'leave', signal).catch(() => undefined);
+      if (error instanceof SinkError && error.reason === 'conflict') await undoOnce(place, held, 'leave', signal).catch(() => undefined);
       throw error;
     }
     return receipt;
@@ -217,14 +217,14 @@ export function createStore(objects: Objects): Sink {
       if (round > 1) await delay(Math.random() * 100 * round, undefined, { signal }).catch(() => undefined);
       if (round > 1 && (await objects.etag(ledgerAt(place), signal)) !== seen.etag) continue;
       try {
-        return await undo(place, seen, strangers, signal);
+        return await undoOnce(place, seen, strangers, signal);
       } catch (error) {
         if (!(error instanceof SinkError && error.reason === 'conflict') || error instanceof ChangedByOthers || round === MAX_UNDO_ROUNDS) throw error;
       }
     }
   }
 
-  async function undo(place: Place, seen: Claimed, strangers: 'refuse' | 'leave', signal: AbortSignal): Promise<Receipt> {
+  async function undoOnce(place: Place, seen: Claimed, strangers: 'refuse' | 'leave', signal: AbortSignal): Promise<Receipt> {
     const { bucket, undo: undoName } = placeNames(place.name);
     const { ledger: current, before } = seen.content;
     const claim = createClaim(objects, ledgerAt(place), seen.etag);

@@ -87,5 +87,5 @@ function changeOf(given: unknown): UndoChange {
   if (before === null) return { name, before, wrote: wrote as string[] };
   const { body, attributes } = (before ?? {}) as Record<string, unknown>;
   if (typeof body !== 'string' || typeof attributes !== 'object' || attributes === null) throw new TypeError('a change of the undo record is damaged');
-  return { name, wrote: wrote as string[], before: { body: Buffer.from(body, 'base64'), attributes: attributes as Attributes } };
+  return { name, wrote: wrote as string[], before: { body: Buffer.from(body, 'base64'), attributes } };
 }
