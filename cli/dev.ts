@@ -1,8 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startChild, type Child, type ChildOptions } from '../tools/dev/child-process.ts';
-import { startTemporalServer } from '../tools/dev/temporal-server.ts';
+import type { Child, ChildOptions } from '../tools/dev/child-process.ts';
 import { CliError } from './cli-error.ts';
 import { formatLogLine } from './dev/format-log-line.ts';
 import { showLines } from './dev/show-lines.ts';
@@ -24,7 +23,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** `vartrack dev`: all of varTrack on this machine. Ends with Ctrl-C, or with the first process that ends by itself. */
 export async function runDev(options: DevOptions): Promise<void> {
   const settings = await loadSettings(options.bundle);
-  const temporalCli = await findTemporalCli();
+  const { getTemporalCli, startChild, startTemporalServer } = await loadTools();
+  const temporalCli = await getTemporalCli((line) => process.stderr.write(`${line}\n`));
   if (options.dbFilename !== undefined) await mkdir(dirname(options.dbFilename), { recursive: true });
 
   const children: Child[] = [];
@@ -52,6 +52,20 @@ export async function runDev(options: DevOptions): Promise<void> {
     // The api first, so that nothing comes in; the worker while its server still answers.
     for (const child of children.toReversed()) await child.stop();
     for (const signal of SIGNALS) process.removeAllListeners(signal);
+  }
+}
+
+/** Loaded when they are needed: an image is made without them and without what they need. */
+async function loadTools() {
+  try {
+    const loaded = [import('../tools/get/temporal-cli.ts'), import('../tools/dev/child-process.ts'), import('../tools/dev/temporal-server.ts')] as const;
+    const [cli, child, server] = await Promise.all(loaded);
+    return { ...cli, ...child, ...server };
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error;
+    throw new CliError('unexpected', 'dev needs a checkout of varTrack with all its dependencies; elsewhere run "vartrack api" and "vartrack worker"', {
+      cause: error,
+    });
   }
 }
 

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 
 const TAIL_CHARACTERS = 64_000;
-const KILL_AFTER_MS = 20_000;
+// More than a worker takes to drain.
+const KILL_AFTER_MS = 45_000;
 // Asks the kernel to end the child when this process is killed and can no longer do it.
 const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 
