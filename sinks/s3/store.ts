@@ -1,20 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import pLimit from 'p-limit';
 import { decideRestore, intentLedger, restoredLedger, type Ledger } from '../../domain/ledger.ts';
 import type { LiveState, WritePlan } from '../../domain/plan.ts';
 import { SinkError } from '../errors.ts';
 import type { Place, Receipt, Sink, SinkContext } from '../sink.ts';
 import { ABSENT, attributesFor, changesOf, namesOf, standsAsPlanned, type Change } from './changes.ts';
+import { createConditionsCheck } from './conditions.ts';
 import { readDocument, MAX_DOCUMENT_BYTES } from './document.ts';
 import { createClaim, type Claim } from './claim.ts';
+import { inParallel } from './in-parallel.ts';
 import { decodeLedgerObject, type Before, type LedgerObject } from './ledger-object.ts';
 import type { Address, Objects, StoredObject } from './objects.ts';
 import { entryName, placeNames } from './place-names.ts';
+import { provenLedger } from './proven-ledger.ts';
 import type { S3Fields } from '../s3.ts';
 import { bodyDigest, decodeUndoRecord, encodeUndoRecord, mergeChanges, standingOf, type UndoChange, type UndoRecord } from './undo-record.ts';
 
-const MAX_PARALLEL = 32;
 const MAX_ROUNDS = 5;
 const MAX_UNDO_ROUNDS = 12;
 /** Ledgers and undo records; these are ours, so that a larger one is a mistake. */
@@ -22,49 +23,7 @@ const MAX_OWN_BYTES = 256 * 1024 * 1024;
 
 /** Objects of S3, each write conditional on the ETag that was read. The order of the steps is told in docs/sinks/s3.md. */
 export function createStore(objects: Objects): Sink {
-  const conditional = new Map<string, Promise<void>>();
-
-  /** A server that does not know conditional writes ignores the condition: every safeguard here would be gone without a sign. Asked once a bucket. */
-  async function assureConditions(place: Place, signal: AbortSignal): Promise<void> {
-    const { bucket, probe } = placeNames(place.name);
-    const known = conditional.get(bucket) ?? probeConditions({ bucket, key: probe }, signal);
-    conditional.set(bucket, known);
-    await known.catch((error: unknown) => {
-      conditional.delete(bucket);
-      throw error;
-    });
-  }
-
-  async function probeConditions(at: Address, signal: AbortSignal): Promise<void> {
-    let etag: string;
-    try {
-      etag = await objects.put(at, NO_ETAG, Buffer.from('{}'), OWN_ATTRIBUTES, signal);
-    } catch (error) {
-      if (error instanceof SinkError && error.reason === 'conflict') return;
-      throw error;
-    }
-    await objects.delete(at, etag, signal);
-    throw new SinkError('unsupported', `s3 ${at.bucket}: the server writes although the condition (If-Match) does not hold, so nothing can be written safely`);
-  }
-
-  /** One after the other as far as they fail: nothing new begins after a failure, and what had begun has ended when it is thrown. */
-  async function each<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<readonly Result[]> {
-    const limit = pLimit(MAX_PARALLEL);
-    const failures: unknown[] = [];
-    const outcomes = await Promise.allSettled(
-      items.map((item) =>
-        limit(async () => {
-          if (failures.length > 0) throw failures[0];
-          return await work(item).catch((error: unknown) => {
-            failures.push(error);
-            throw error;
-          });
-        }),
-      ),
-    );
-    if (failures.length > 0) throw failures[0];
-    return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-  }
+  const assureConditions = createConditionsCheck(objects);
 
   async function getLedger(place: Place, signal: AbortSignal): Promise<Seen<LedgerObject> | null> {
     const { bucket, ledger } = placeNames(place.name);
@@ -90,7 +49,7 @@ export function createStore(objects: Objects): Sink {
 
   function getAll(place: Place, names: readonly string[], signal: AbortSignal): Promise<readonly (StoredObject | null)[]> {
     const { bucket } = placeNames(place.name);
-    return each(names, (key) => objects.get({ bucket, key }, MAX_DOCUMENT_BYTES, signal));
+    return inParallel(names, (key) => objects.get({ bucket, key }, MAX_DOCUMENT_BYTES, signal));
   }
 
   async function read(place: Place<S3Fields>, { keys, signal }: SinkContext): Promise<LiveState> {
@@ -98,14 +57,18 @@ export function createStore(objects: Objects): Sink {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const seen = await getLedger(place, signal);
       const asked = place.layout === 'object' ? [''] : [...new Set([...keys, ...Object.keys(seen?.content.ledger.keys ?? {})])];
-      const found = await getAll(
-        place,
-        asked.map((key) => name + entryName(key)),
-        signal,
-      );
+      const names = asked.map((key) => name + entryName(key));
+      const indexes = new Map(asked.map((key, index) => [key, index]));
+      const found = await getAll(place, names, signal);
+      const objectAt = (key: string) => {
+        const index = place.layout === 'object' ? 0 : (indexes.get(key) ?? -1);
+        return { name: names[index] ?? '', object: found[index] ?? null };
+      };
+      const record = seen?.content.before?.work === undefined ? null : await getUndo(place, signal);
+      const ledger = seen && provenLedger(seen.content, record?.content ?? null, objectAt);
       // What was read belongs together if the ledger is still the one that was read first.
       if ((await objects.etag(ledgerAt(place), signal)) !== (seen?.etag ?? null)) continue;
-      const base = { exists: found.some((object) => object !== null), ledger: seen?.content.ledger ?? null };
+      const base = { exists: found.some((object) => object !== null), ledger };
       if (place.layout === 'keys') {
         const there = asked.flatMap((key, index) => (found[index] ? [[key, textOf(found[index].body)] as const] : []));
         return { ...base, entries: new Map(there), version: seen?.etag ?? ABSENT };
@@ -120,6 +83,7 @@ export function createStore(objects: Objects): Sink {
   }
 
   async function apply(place: Place<S3Fields>, plan: WritePlan, { signal }: SinkContext): Promise<Receipt> {
+    const { bucket, probe } = placeNames(place.name);
     const receipt = { generation: plan.ledger.generation, writes: plan.puts.length + plan.deletes.length };
     const seen = await getLedger(place, signal);
     const now = seen?.content;
@@ -139,7 +103,7 @@ export function createStore(objects: Objects): Sink {
       origin: isUnfinished ? (now.before?.origin ?? '') : randomUUID(),
       claim: randomUUID(),
     };
-    await assureConditions(place, signal);
+    await assureConditions({ bucket, key: probe }, signal);
     const claim = createClaim(objects, ledgerAt(place), seen?.etag ?? null);
     if (plan.content === 'keep' && !isUnfinished) {
       await claim.write({ ledger: plan.ledger, before }, signal);
@@ -186,7 +150,7 @@ export function createStore(objects: Objects): Sink {
     const undoEtag = await objects.put({ bucket, key: undo }, former?.etag ?? null, encodeUndoRecord(record), OWN_ATTRIBUTES, signal);
     // Values first and deletes last, so that a reader of renamed keys never finds neither.
     for (const action of ['put', 'delete'] as const) {
-      await each(
+      await inParallel(
         todo.filter(({ change }) => change.action === action),
         async ({ change, object }) => {
           await claim.prove(signal);
@@ -251,7 +215,7 @@ export function createStore(objects: Objects): Sink {
     // Written anew although nothing in it changes but the claim: a write that was claimed before, and only now gets to its record, finds another.
     const kept = { ...ids, generation: current.generation, write: current.write, ledger: previous, changes: record?.changes ?? [] };
     await objects.put({ bucket, key: undoName }, found?.etag ?? null, encodeUndoRecord(kept), OWN_ATTRIBUTES, signal);
-    await each(todo, async ({ change, object }) => {
+    await inParallel(todo, async ({ change, object }) => {
       await claim.prove(signal);
       const at = { bucket, key: change.name };
       if (change.before) await objects.put(at, object?.etag ?? null, change.before.body, change.before.attributes, signal);
@@ -309,8 +273,6 @@ interface Target {
 class ChangedByOthers extends SinkError {}
 
 const OWN_ATTRIBUTES = { ContentType: 'application/json' };
-/** Of no object: an MD5 of nothing that is written. */
-const NO_ETAG = `"${'0'.repeat(32)}"`;
 
 function where(place: Place): string {
   return `s3 ${place.name}`;

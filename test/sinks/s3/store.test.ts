@@ -149,3 +149,17 @@ test('a server that does not know conditional writes is refused, and holds nothi
   await failure(createStore(objects).apply(place, await planWrite(objects, { host: 'one' }), contextFor([])), 'unsupported');
   expect([...objects.stored.keys()]).toEqual([]);
 });
+
+test('a key that a write had only announced when it ended, and that somebody then made by hand, is not ours', async () => {
+  const objects = createMemoryObjects();
+  await sync(objects, { host: 'zero' });
+  const first = await planWrite(objects, { host: 'one', fresh: 'ours' });
+  const crash = stopAt(objects, 'app/fresh');
+  void createStore(objects).apply(place, first, contextFor([]));
+  await crash.reached;
+  objects.stored.set('config/app/fresh', { body: Buffer.from('theirs'), attributes: {} });
+  const entries = entriesOf({ host: 'one', fresh: 'ours' }).map((entry) => s3.render(entry, fields));
+  const live = await createStore(objects).read(place, contextFor(entries));
+  expect(live.ledger).toMatchObject({ state: 'intent', generation: 2 });
+  expect(Object.keys(live.ledger?.keys ?? {})).toEqual(['host']);
+});

@@ -1,0 +1,24 @@
+import type { Ledger } from '../../domain/ledger.ts';
+import type { LedgerObject } from './ledger-object.ts';
+import type { StoredObject } from './objects.ts';
+import { standingOf, type UndoRecord } from './undo-record.ts';
+
+/**
+ * The ledger as a plan may rely on it. That of a write which did not end names keys that it wanted; one that it did not own before is ours only if
+ * what is there is what the write put there. `live` gives what is there for a sink key, and under which name.
+ */
+export function provenLedger(
+  { ledger, before }: LedgerObject,
+  record: UndoRecord | null,
+  live: (key: string) => { readonly name: string; readonly object: StoredObject | null },
+): Ledger {
+  if (before?.work === undefined) return ledger;
+  const changes = new Map(record?.origin === before.origin ? record.changes.map((change) => [change.name, change]) : []);
+  const isProven = (key: string): boolean => {
+    if (before.ledger && Object.hasOwn(before.ledger.keys, key)) return true;
+    const { name, object } = live(key);
+    const change = changes.get(name);
+    return object === null || (change !== undefined && standingOf(change, object) === 'ours');
+  };
+  return { ...ledger, keys: Object.fromEntries(Object.entries(ledger.keys).filter(([key]) => isProven(key))) };
+}
