@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { PlanStreamInput } from '../../activities/activity-types.ts';
 import type { StreamState } from '../../activities/desired-state.ts';
 import { computePlan, type PlanDeps, type PlanView } from '../../activities/plan-stream.ts';
@@ -129,7 +129,7 @@ describe('the plan of a stream', () => {
   it('refuses what a run would refuse, and throws what may pass', async () => {
     const failing = (error: Error): PlanDeps => ({
       ...depsWith([], 1, () => empty),
-      desired: { compute: () => Promise.reject(error) } as unknown as PlanDeps['desired'],
+      desired: { compute: vi.fn().mockRejectedValue(error) } as unknown as PlanDeps['desired'],
     });
     expect(await plan(failing(new InvalidInput([{ rule: 'settings', message: 'is wrong' }])))).toEqual({
       kind: 'rejected',
