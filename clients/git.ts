@@ -1,12 +1,15 @@
 import path from 'node:path';
+import { LRUCache } from 'lru-cache';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Repository } from '../domain/bundle.ts';
 import type { ResolveCredential } from '../sinks/sink.ts';
 import { createAccess } from './git/access.ts';
-import { fetchRevision } from './git/fetch-revision.ts';
+import { fetchRevision, type Fetched } from './git/fetch-revision.ts';
 import { ancestry, touchedBetween, type Ancestry } from './git/history.ts';
+import { createKeeping } from './git/keeping.ts';
 import { mending } from './git/mending.ts';
 import { createMirror, type Mirror } from './git/mirror.ts';
+import { GitError } from './git/git-error.ts';
 import { parseRemote, type Remote } from './git/remote.ts';
 import { remoteRefs } from './git/remote-refs.ts';
 import { checkCommit, checkRevision, isCommit } from './git/revision.ts';
@@ -102,6 +105,7 @@ const DEFAULT_LIMITS: GitLimits = {
 };
 // Each fetch brings one pack; git reads slower the more there are.
 const MANY_PACKS = 50;
+const COMMITS_REMEMBERED = 10_000;
 
 export function createGit({ cacheDirectory, resolve, allowFileRepositories, limits: given, log = () => undefined }: GitOptions): Git {
   const limits = { ...DEFAULT_LIMITS, ...given };
@@ -110,6 +114,9 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
   const access = createAccess(resolve);
   const fetches = createSharedWork<string>();
   const queues = new Map<string, LimitFunction>();
+  const keeping = createKeeping((mirror, act) => queueOf(mirror)(act));
+  /** Commits that were in a mirror. They mostly still are: a read then asks only when it finds that they are not. */
+  const seen = new LRUCache<string, true>({ max: COMMITS_REMEMBERED });
 
   const remoteOf = (repository: Repository): Remote => parseRemote(repository, allowFileRepositories);
   const mirrorOf = (remote: Remote): Mirror => createMirror(path.join(cache, remote.mirrorName), remote.url, runner, limits.commandTimeoutMs);
@@ -124,9 +131,10 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
     const remote = remoteOf(repository);
     const mirror = mirrorOf(remote);
     const request = { remote, mirror, revision, timeoutMs: limits.fetchTimeoutMs, maxMirrorBytes: limits.maxMirrorBytes, signal, started };
-    const attempt = async (): Promise<string> => fetchRevision(runner, { ...request, access: await access.for(repository, remote) });
-    const commit = await mending(mirror, log, attempt, attempt);
-    if ((await mirror.packs()).count > MANY_PACKS) void queueOf(mirror)(() => tidy(mirror));
+    const attempt = async (): Promise<Fetched> => fetchRevision(runner, { ...request, access: await access.for(repository, remote) });
+    const { commit, ref, packs } = await mending(mirror, log, attempt, attempt);
+    keeping.keep({ mirror, commit, ref });
+    if (packs > MANY_PACKS) void queueOf(mirror)(() => tidy(mirror));
     return commit;
   }
 
@@ -138,6 +146,14 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
   /** Reads a commit; where the mirror lacks it (another machine's, or made anew meanwhile) fetches it first. */
   function readingOf(repository: Repository, mirror: Mirror, commit: string): Reading {
     return async (use, signal) => {
+      if (seen.has(keyOf(mirror, commit))) {
+        try {
+          return await use();
+        } catch (error) {
+          // What is wrong with the mirror, the careful way finds out.
+          if (!isOfMirror(error)) throw error;
+        }
+      }
       const obtain = (): Promise<unknown> => fetch(repository, commit, signal ?? new AbortController().signal);
       await obtain();
       const again = (): ReturnType<typeof use> => obtain().then(use);
@@ -150,10 +166,14 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
     const remote = remoteOf(repository);
     const mirror = mirrorOf(remote);
     const has = async (): Promise<boolean> => (await mirror.has([revision], signal)).has(revision);
-    if (isCommit(revision) && (await mending(mirror, log, has, has))) return { commit: revision };
+    if (isCommit(revision) && (await mending(mirror, log, has, has))) {
+      seen.set(keyOf(mirror, revision), true);
+      return { commit: revision };
+    }
     const commit = await fetches.join(`${remote.mirrorName} ${revision}`, signal, (shared, started) =>
       queueOf(mirror)(() => fetchOnce(repository, revision, shared, started)),
     );
+    seen.set(keyOf(mirror, commit), true);
     return { commit };
   }
 
@@ -178,8 +198,17 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
       return mending(mirror, log, ask, ask);
     },
     close: async () => {
+      await keeping.close();
       await runner.close();
       await access.close();
     },
   };
+}
+
+function keyOf(mirror: Mirror, commit: string): string {
+  return `${mirror.directory} ${commit}`;
+}
+
+function isOfMirror(error: unknown): boolean {
+  return error instanceof GitError && error.reason !== 'rejected';
 }

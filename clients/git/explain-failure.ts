@@ -22,6 +22,7 @@ const SAYINGS: readonly (readonly [pattern: RegExp, reason: GitErrorReason, advi
     'check the credential: it may be wrong, expired or without access',
   ],
   [/couldn't find remote ref|not our ref|unadvertised object/, 'not-found', 'the remote does not have it; it may have been deleted or rewritten', 'revision'],
+  [/expected commit type|is a (tree|blob), not a commit/, 'not-found', 'a branch or tag must lead to a commit', 'revision'],
   [
     /repository .* not found|does not appear to be a git repository|returned error: (404|410)|Repository not found|project you were looking for could not be found/i,
     'not-found',

@@ -5,12 +5,14 @@ import { pathspec } from './pathspec.ts';
 export type Ancestry = 'yes' | 'no' | 'unknown';
 
 export async function ancestry(mirror: Mirror, ancestor: string, descendant: string, signal?: AbortSignal): Promise<Ancestry> {
-  const commits = [ancestor, descendant];
-  const known = await mirror.has(commits, signal);
-  if (!commits.every((commit) => known.has(commit))) return 'unknown';
+  if ((await mirror.identity()) === null) return 'unknown';
   const exit = await mirror.git(['merge-base', '--is-ancestor', ancestor, descendant], { signal });
   if (exit.end === 'exit' && exit.code === 0) return 'yes';
   if (exit.end === 'exit' && exit.code === 1) return 'no';
+  // Only now, since they nearly always are there.
+  const commits = [ancestor, descendant];
+  const known = await mirror.has(commits, signal);
+  if (!commits.every((commit) => known.has(commit))) return 'unknown';
   throw explainFailure(`cannot compare commits of ${mirror.of}`, exit);
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gitEnvironment } from './environment.ts';
 import { explainFailure } from './explain-failure.ts';
@@ -17,6 +17,8 @@ export interface Mirror {
     args: readonly string[],
     options: { readonly signal: AbortSignal | undefined; readonly input?: string; readonly maxOutputBytes?: number; readonly timeoutMs?: number },
   ): Promise<GitExit>;
+  /** The object that a ref names in a file of its own, as it does when it was just written; null where it does not. */
+  looseRef(ref: string): Promise<string | null>;
   /** Which of the commits it has. */
   has(commits: readonly string[], signal: AbortSignal | undefined): Promise<ReadonlySet<string>>;
   /** Tells this mirror from one that was made anew in its place; null where there is none. */
@@ -65,6 +67,10 @@ export function createMirror(directory: string, of: string, runner: GitRunner, t
         // Another process was first.
         if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
       });
+    },
+    looseRef: async (ref) => {
+      const text = await readFile(join(directory, ref), 'utf8').catch(absent);
+      return /^[0-9a-f]{40}\n$/.test(text ?? '') ? (text?.trim() ?? null) : null;
     },
     has: async (commits, signal) => {
       if ((await identity()) === null) return new Set();

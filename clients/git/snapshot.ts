@@ -20,7 +20,11 @@ export async function openSnapshot(mirror: Mirror, commit: string, limits: GitLi
 
 /** Every entry of the commit's tree that is not a directory. */
 async function listTree(mirror: Mirror, commit: string, what: string, limits: GitLimits, signal: AbortSignal | undefined): Promise<readonly TreeEntry[]> {
-  const exit = await mirror.git(['ls-tree', '-r', '-z', '-l', '--full-tree', commit], { signal, maxOutputBytes: limits.maxEntries * MAX_ENTRY_BYTES });
+  // A tree, or a tag, that stands where a commit should is refused here.
+  const exit = await mirror.git(['ls-tree', '-r', '-z', '-l', '--full-tree', `${commit}^{commit}`], {
+    signal,
+    maxOutputBytes: limits.maxEntries * MAX_ENTRY_BYTES,
+  });
   if (exit.end !== 'exit' || exit.code !== 0) throw explainFailure(`cannot list ${what}`, exit);
   const entries = exit.stdout
     .toString()

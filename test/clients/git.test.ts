@@ -97,6 +97,19 @@ describe('fetch', () => {
     await expect(git.fetch(repository, 'refs/tags/blob', signal)).rejects.toMatchObject({ reason: 'not-found' });
   });
 
+  it('does not take a branch for a commit that leads to a tree or a file', async () => {
+    remote.commit({ a: '1' });
+    for (const [name, object] of [
+      ['tree', remote.git('rev-parse', 'HEAD^{tree}')],
+      ['file', remote.git('rev-parse', 'HEAD:a')],
+    ] as const) {
+      // Git itself refuses to make one.
+      writeFileSync(join(remote.path, '.git/refs/heads', name), `${object}\n`);
+      const read = git.fetch(repository, `refs/heads/${name}`, signal).then(({ commit }) => git.open(repository, commit, signal));
+      await expect(read).rejects.toMatchObject({ reason: 'not-found', missing: 'revision' });
+    }
+  });
+
   it('takes a branch called -x or --upload-pack=… for a branch', async () => {
     const commit = remote.commit({ a: '1' });
     for (const name of ['-x', '--upload-pack=touch pwned'.replace(' ', '-')]) {

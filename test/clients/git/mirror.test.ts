@@ -114,8 +114,7 @@ describe('concurrent callers', () => {
     const snapshot = await git.open(repository, remote.commit(Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`f${index}`, `${index}`]))));
     const commands = countCommands();
     expect((await snapshot.read(Array.from({ length: 100 }, (_, index) => `f${index}`))).size).toBe(100);
-    // One asks whether the commit is there, the other reads.
-    expect(commands()).toEqual(['cat-file', 'cat-file']);
+    expect(commands()).toEqual(['cat-file']);
   });
 
   it('of two processes work on one cache directory at once', async () => {
@@ -210,6 +209,7 @@ describe('what a dead process left', () => {
     await git.fetch(repository, 'refs/heads/main', signal);
     const second = remote.commit({ a: '2' });
     const old = new Date(Date.now() - 7_200_000);
+    mkdirSync(join(mirror(), 'refs/vartrack/commits'), { recursive: true });
     const left = [join(mirror(), 'packed-refs.lock'), join(mirror(), `refs/vartrack/commits/${second}.lock`), join(mirror(), 'objects/pack/tmp_pack_abc')];
     for (const path of left) {
       writeFileSync(path, first);
