@@ -24,7 +24,8 @@ export interface Assessment {
 
 /** The plan for one target, given a fresh read. The same for a validation, a write, its proof and a dry run. */
 export async function assessTarget(assessment: Assessment, live: LiveState): Promise<Plan> {
-  const { tenant, repository, rule, target, commit, write, at, fingerprint } = assessment;
+  const { tenant, repository, rule, target, commit, write, at } = assessment;
+  const fingerprint = fingerprintsOf(target, assessment.fingerprint);
   const owner: Owner = { tenant, rule: rule.name, environment: rule.environment };
   const desired: Desired = {
     entries: target.entries,
@@ -42,6 +43,19 @@ export async function assessTarget(assessment: Assessment, live: LiveState): Pro
   if (first.kind !== 'unchanged' || !ledger || ledger.commit === commit || !(await assessment.inputsMoved(ledger.commit))) return first;
   // The values are right and the history moved: only the ledger follows, so that no late writer of a commit in between meets the state it read.
   return plan({ ...desired, inputsMoved: true }, live, policy, fingerprint);
+}
+
+const known = new WeakMap<TargetState, Map<string, string>>();
+
+/** A run plans a target twice or more, and the fingerprints are most of a large plan's work. They are kept as long as the texts are. */
+function fingerprintsOf(target: TargetState, fingerprint: Fingerprint): Fingerprint {
+  const kept = known.get(target) ?? new Map<string, string>();
+  known.set(target, kept);
+  return (text) => {
+    const found = kept.get(text) ?? fingerprint(text);
+    kept.set(text, found);
+    return found;
+  };
 }
 
 function policyOf({ bundle, tenant, rule: { name, rule }, target, deletesAllowed }: Assessment): Policy {

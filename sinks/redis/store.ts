@@ -242,10 +242,12 @@ function digest(bytes: Buffer | null): string {
   return bytes === null ? '-' : createHash('sha1').update(bytes).digest('hex');
 }
 
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** Null for what is not text: it is there, and we cannot compare it. */
 function textOf(bytes: Buffer): string | null {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     return null;
   }
