@@ -87,8 +87,13 @@ export async function startProduct(tenants: (place: { redis: string; repository:
   };
 }
 
+/** With BENCH_CPU_PROFILE_DIR set, each process leaves its CPU profile there. */
 function start(script: string, env: NodeJS.ProcessEnv): ChildProcess {
-  return spawn(process.execPath, [script], { env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const profile = process.env['BENCH_CPU_PROFILE_DIR'];
+  return spawn(process.execPath, [...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]), script], {
+    env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -5,6 +5,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { Redis } from 'ioredis';
+import { createCue } from '../clients/cue/cue.ts';
+import { parseDocument } from '../clients/formats/parse-document.ts';
+import { gitEnvironment } from '../clients/git/environment.ts';
+import { createGitRunner } from '../clients/git/run-git.ts';
 import { requestResults } from '../clients/sync-result.ts';
 import { syncWorkflowId } from '../workflows/messages.ts';
 import { startProduct, type Product } from './product.ts';
@@ -13,6 +17,7 @@ import { milliseconds, percentile, table } from './statistics.ts';
 const samples = Number(process.argv[2] ?? 60);
 const WARM_UP = 10;
 const SIZES = [4, 100, 1_000, 10_000];
+const SCHEMA = 'pool: { [string]: int & <1000000 }\nversion: int\n';
 
 const product = await startProduct(({ redis, repository }) => SIZES.map((size) => tenant(`t${size}`, size, redis, repository)).join(''));
 const client = new Redis(product.redis.url);
@@ -21,6 +26,8 @@ try {
   for (const size of SIZES) rows.push(await measure(product, size, size > 1_000 ? Math.ceil(samples / 4) : samples));
   rows.push(await emptyWorkflow(product));
   for (const size of SIZES) rows.push(await bareDriver(size));
+  rows.push(...(await bareFetch(product)));
+  for (const size of SIZES) rows.push(await cueAlone(size));
   console.log(table(rows));
 } finally {
   client.disconnect();
@@ -40,16 +47,20 @@ function tenant(name: string, size: number, redis: string, repository: string): 
 `;
 }
 
+function settings(size: number, version: number): string {
+  const keys = Array.from({ length: size - 1 }, (_, key) => `  key${key}: ${key}\n`).join('');
+  return `version: ${version}\npool:\n${keys}`;
+}
+
 /** Every push changes one key of `size`; all of them are validated and read back. */
 async function measure({ git, point, post, client: temporal, directory }: Product, size: number, count: number): Promise<Record<string, string>> {
   const branch = `keys-${size}`;
   const work = join(directory, 'work');
   mkdirSync(work, { recursive: true });
   git('checkout', '-q', '--orphan', branch);
-  writeFileSync(join(work, 'schema.cue'), 'pool: { [string]: int & <1000000 }\nversion: int\n');
+  writeFileSync(join(work, 'schema.cue'), SCHEMA);
   const commits = Array.from({ length: count + WARM_UP }, (_, version) => {
-    const keys = Array.from({ length: size - 1 }, (_unused, key) => `  key${key}: ${key}\n`).join('');
-    writeFileSync(join(work, 'settings.yaml'), `version: ${version}\npool:\n${keys}`);
+    writeFileSync(join(work, 'settings.yaml'), settings(size, version));
     git('add', '-A');
     git('commit', '-q', '-m', String(version));
     return git('rev-parse', 'HEAD');
@@ -107,6 +118,50 @@ async function bareDriver(size: number): Promise<Record<string, string>> {
     if (sample >= WARM_UP) verified.push(performance.now() - began);
   }
   return row(`floor: bare driver, ${size} keys`, { visible: [], verified });
+}
+
+/** What `git fetch` alone costs, settings and all, started from a small process: once with one commit to bring, once more with nothing. */
+async function bareFetch({ directory, git, point, repositoryUrl }: Product): Promise<Record<string, string>[]> {
+  const runner = createGitRunner();
+  const mirror = join(directory, 'floor.git');
+  git('init', '-q', '--bare', mirror);
+  const commits = git('rev-list', '--reverse', 'keys-4').split('\n');
+  const fetch = async (): Promise<number> => {
+    const began = performance.now();
+    const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', repositoryUrl, '+refs/heads/floor:refs/floor'];
+    const env = gitEnvironment(mirror, 'file', {}, {});
+    const { code, stderr } = await runner.run({ args, env, timeoutMs: 60_000, maxOutputBytes: 1 << 20, lane: 'network', signal: undefined });
+    if (code !== 0) throw new Error(stderr);
+    return performance.now() - began;
+  };
+  const one: number[] = [];
+  const nothing: number[] = [];
+  for (const [index, commit] of commits.entries()) {
+    point('floor', commit);
+    const times = [await fetch(), await fetch()] as const;
+    if (index < WARM_UP) continue;
+    one.push(times[0]);
+    nothing.push(times[1]);
+  }
+  await runner.close();
+  return [row('floor: git fetch, one commit', { visible: [], verified: one }), row('floor: git fetch, nothing new', { visible: [], verified: nothing })];
+}
+
+/** What CUE alone costs for the same document. */
+async function cueAlone(size: number): Promise<Record<string, string>> {
+  const cue = createCue({ timeoutMs: 60_000 });
+  const verified: number[] = [];
+  const schema = { files: new Map([['schema.cue', SCHEMA]]), file: 'schema.cue' };
+  const count = size > 1_000 ? Math.ceil(samples / 4) : samples;
+  for (let version = 0; version < count + WARM_UP; version++) {
+    const document = parseDocument(Buffer.from(settings(size, version)), 'settings.yaml');
+    const began = performance.now();
+    const { ok } = await cue.validate({ schema, document }, new AbortController().signal);
+    if (!ok) throw new Error('the document is valid');
+    if (version >= WARM_UP) verified.push(performance.now() - began);
+  }
+  await cue.close();
+  return row(`floor: CUE, ${size} keys`, { visible: [], verified });
 }
 
 function row(what: string, { visible, verified }: { visible: number[]; verified: number[] }): Record<string, string> {
