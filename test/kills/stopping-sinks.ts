@@ -1,0 +1,114 @@
+import { applyScript, restoreScript } from '../../sinks/linux/scripts.ts';
+import { createLinuxSink } from '../../sinks/linux/connection.ts';
+import { createLocalShell } from '../../sinks/linux/local.ts';
+import type { Shell } from '../../sinks/linux/shell.ts';
+import { linux } from '../../sinks/linux.ts';
+import { SinkError } from '../../sinks/errors.ts';
+import { redis } from '../../sinks/redis.ts';
+import { createObjects, type Objects } from '../../sinks/s3/objects.ts';
+import { clientConfig } from '../../sinks/s3/options.ts';
+import { createStore } from '../../sinks/s3/store.ts';
+import { s3 } from '../../sinks/s3.ts';
+import type { Place, Sink, SinkDefinition } from '../../sinks/sink.ts';
+import { tenantIn, type Stops } from './stops.ts';
+
+type Phase = 'apply' | 'restore';
+
+/** The product's sinks with a place to stop before and after every call that writes, and between the steps of those that take several. */
+export function stoppingSinks(stops: Stops): Readonly<Record<string, SinkDefinition>> {
+  /** Of the calls to S3 that write, by tenant. */
+  const phases = new Map<string, { readonly phase: Phase; claimed: boolean }>();
+
+  /** Points: `<apply|restore>:<sink>:<before|after>-write`. */
+  function stopping(sink: Sink, nameOf: (place: Place) => string): Sink {
+    async function wrap<T>(phase: Phase, place: Place, write: () => Promise<T>): Promise<T> {
+      const [tenant, name] = [tenantIn(place.name), nameOf(place)];
+      await stops.at(tenant, `${phase}:${name}:before-write`);
+      if (name === 'bucket') phases.set(tenant, { phase, claimed: false });
+      try {
+        const receipt = await write();
+        stops.note(`${tenant} ${phase} ${name} done`);
+        await stops.at(tenant, `${phase}:${name}:after-write`);
+        return receipt;
+      } catch (error) {
+        stops.note(`${tenant} ${phase} ${name} ${error instanceof SinkError ? error.reason : String(error)}`);
+        throw error;
+      }
+    }
+    return {
+      read: (place, context) => sink.read(place, context),
+      apply: (place, plan, context) => wrap('apply', place, () => sink.apply(place, plan, context)),
+      restore: (place, generation, context) => wrap('restore', place, () => sink.restore(place, generation, context)),
+      close: () => sink.close(),
+    };
+  }
+
+  /** Points: `<apply|restore>:bucket:before-<claim|undo|object|commit>`. */
+  function stoppingObjects(objects: Objects): Objects {
+    return {
+      ...objects,
+      async put(at, ...rest) {
+        const tenant = tenantIn(at.key);
+        const current = phases.get(tenant);
+        const step = stepOf(at.key, current?.claimed === true);
+        if (step === 'claim' && current) current.claimed = true;
+        if (current && step) await stops.at(tenant, `${current.phase}:bucket:before-${step}`);
+        return objects.put(at, ...rest);
+      },
+    };
+  }
+
+  /** Points: `<apply|restore>:files:before-<undo|intent|file|commit>`. The script waits, in a process group of its own that outlives a killed worker. */
+  function stoppingShell(shell: Shell): Shell {
+    return {
+      ...shell,
+      run(request) {
+        const { script, header } = request;
+        const phase = script === applyScript ? 'apply' : script === restoreScript ? 'restore' : undefined;
+        const tenant = tenantIn(String(header['file']));
+        const [armed, prefix] = [stops.armed(tenant), `${phase}:files:before-`];
+        const isStopped = armed?.startsWith(prefix) && armed !== `${prefix}write` && !String(header['dir']).endsWith('/gates');
+        if (!armed || !isStopped) return shell.run(request);
+        return shell.run({ ...request, script: `${waitBefore(armed.slice(prefix.length), stops.directory, tenant)}\n${script}` });
+      },
+    };
+  }
+
+  return {
+    redis: { ...redis, connect: async (options, resolve) => stopping(await redis.connect(options as never, resolve), () => 'cache') } as SinkDefinition,
+    s3: {
+      ...s3,
+      connect: async (options, resolve) =>
+        stopping(createStore(stoppingObjects(createObjects(options as never, () => clientConfig(options as never, resolve)))), () => 'bucket'),
+    } as SinkDefinition,
+    linux: {
+      ...linux,
+      connect: async (options) => {
+        const { root, timeout } = options as { root: string; timeout: number };
+        const shell = stoppingShell(createLocalShell());
+        return stopping(createLinuxSink(shell, { root, timeoutMs: timeout }), (place) => (place.name.includes('/gates/') ? 'gate' : 'files'));
+      },
+    } as SinkDefinition,
+  };
+}
+
+function stepOf(key: string, claimed: boolean): string | null {
+  if (key.endsWith('.vartrack.probe.json')) return null;
+  if (key.endsWith('.vartrack.undo.json')) return 'undo';
+  if (key.endsWith('.vartrack.json')) return claimed ? 'commit' : 'claim';
+  return 'object';
+}
+
+/** Every step of the scripts ends with a rename: what is renamed to what names the step. */
+function waitBefore(step: string, directory: string, tenant: string): string {
+  return [
+    'mv() {',
+    'case "$*" in *" ./$undo") at=undo ;; *".intent ./$ledger") at=intent ;; *" ./$file") at=file ;; *" ./$ledger") at=commit ;; *) at= ;; esac',
+    `if [ "$at" = '${step}' ]; then`,
+    `printf '%s\\n' "$$" >'${directory}/${tenant}.held'`,
+    `while [ -d '${directory}' ] && ! [ -e '${directory}/${tenant}.go' ]; do sleep 0.05; done`,
+    'fi',
+    'command mv "$@"',
+    '}',
+  ].join('\n');
+}
