@@ -68,6 +68,8 @@ export interface StackOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly definitions?: Readonly<Record<string, SinkDefinition>>;
   readonly codecKey?: string;
+  /** Workers on the one task queue, each with a cache and connections of its own; 1 unless given. */
+  readonly workers?: number;
 }
 
 export interface TestRepository {
@@ -109,17 +111,14 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   const api = await startApi(env, createLogger({ name: 'api', level: 'silent' }));
   const workflowBundle = await workflowsOf(options.codecKey === undefined ? 'plain' : 'encrypted');
   let bundle = await loadBundle(bundlePath, sinkDefinitions);
-  let worker: RunningWorker | undefined;
+  let workers: readonly RunningWorker[] = [];
   await startWorker();
   await startDriftWatches(temporal.client, [tenant], taskQueue);
 
   async function startWorker(): Promise<void> {
-    worker = await createWorker({
-      ...parts(),
-      native,
-      workflowBundle,
-      ...(options.codecKey !== undefined && { codecKey: options.codecKey }),
-    });
+    const caches = Array.from({ length: options.workers ?? 1 }, (_, index) => join(directory, `cache${index || ''}`));
+    const codec = options.codecKey === undefined ? {} : { codecKey: options.codecKey };
+    workers = await Promise.all(caches.map((cacheDirectory) => createWorker({ ...parts(), cacheDirectory, native, workflowBundle, ...codec })));
   }
 
   function parts() {
@@ -179,8 +178,8 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     },
     workerParts: () => createWorkerParts(parts()),
     async stopWorker() {
-      await worker?.stop();
-      worker = undefined;
+      await Promise.all(workers.map((worker) => worker.stop()));
+      workers = [];
     },
     startWorker,
     async close() {
@@ -188,7 +187,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
         .getHandle(`drift/${tenant}`)
         .terminate('the test is over')
         .catch(() => undefined);
-      await worker?.stop();
+      await stack.stopWorker();
       await api.stop();
       await native.close();
       await temporal.close();
