@@ -107,7 +107,8 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   };
   const temporal = await connectTemporal(options.codecKey);
   await registerSearchAttributes(temporal.connection, temporal.namespace);
-  const native = await NativeConnection.connect({ address });
+  // The SDK refuses two workers of one task queue on one connection.
+  const natives = await Promise.all(Array.from({ length: options.workers ?? 1 }, () => NativeConnection.connect({ address })));
   const api = await startApi(env, createLogger({ name: 'api', level: 'silent' }));
   const workflowBundle = await workflowsOf(options.codecKey === undefined ? 'plain' : 'encrypted');
   let bundle = await loadBundle(bundlePath, sinkDefinitions);
@@ -116,9 +117,12 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   await startDriftWatches(temporal.client, [tenant], taskQueue);
 
   async function startWorker(): Promise<void> {
-    const caches = Array.from({ length: options.workers ?? 1 }, (_, index) => join(directory, `cache${index || ''}`));
     const codec = options.codecKey === undefined ? {} : { codecKey: options.codecKey };
-    workers = await Promise.all(caches.map((cacheDirectory) => createWorker({ ...parts(), cacheDirectory, native, workflowBundle, ...codec })));
+    workers = await Promise.all(
+      natives.map((native, index) =>
+        createWorker({ ...parts(), cacheDirectory: join(directory, index === 0 ? 'cache' : `cache${index}`), native, workflowBundle, ...codec }),
+      ),
+    );
   }
 
   function parts() {
@@ -189,7 +193,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
         .catch(() => undefined);
       await stack.stopWorker();
       await api.stop();
-      await native.close();
+      await Promise.all(natives.map((native) => native.close()));
       await temporal.close();
       await rm(directory, { recursive: true, force: true });
     },
