@@ -21,7 +21,7 @@ const MAX_ATTEMPTS = 5;
 
 /** Files on the machine that `shell` reaches. */
 export function createLinuxSink(shell: Shell, options: LinuxSinkOptions): Sink {
-  const where = (place: Place): string => `${shell.host} ${place.name}`;
+  const where = (place: Place): string => [shell.host, place.name].filter(Boolean).join(' ');
 
   async function call(place: Place<LinuxFields>, context: SinkContext, script: string, header: Header, body: readonly Uint8Array[] = []): Promise<Reply> {
     if (context.signal.aborted) throw new SinkError('unavailable', `${where(place)}: the call was cancelled`);

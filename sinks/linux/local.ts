@@ -54,7 +54,7 @@ export function createLocalShell({ command = ['sh'], path = process.env['PATH'] 
   }
 
   return {
-    host: 'this machine',
+    host: '',
     run,
     async close() {
       closed = true;
