@@ -41,7 +41,7 @@ export function renderTargets(input: RenderInput): TargetState[] {
   const targets = input.rule.to.map((_, destination): TargetState | undefined => {
     const found: Problem[] = [];
     const state = renderTarget(input, destination, leaves, found);
-    problems.push(...found);
+    for (const problem of found) problems.push(problem);
     return state;
   });
   if (problems.length > 0) throw new InvalidInput(problems);
@@ -50,10 +50,10 @@ export function renderTargets(input: RenderInput): TargetState[] {
 
 function renderTarget(input: RenderInput, index: number, leaves: ReturnType<typeof flatten>, problems: Problem[]): TargetState | undefined {
   const { request, rule, document, definitions, fingerprint } = input;
-  const { definition, ...target } = placeOf(request, rule, index, input.variables, definitions);
+  const { definition, options, ...target } = placeOf(request, rule, index, input.variables, definitions);
   const { name, fields } = target.place;
   const where = `${target.sink} ${name}`;
-  const problem = definition.placeProblem(name, fields);
+  const problem = definition.placeProblem(name, fields, options);
   if (problem) problems.push({ message: `${where}: ${problem}` });
 
   const entries: RenderedEntry[] = [];
@@ -80,7 +80,11 @@ export function placeOf(
   index: number,
   variables: PlaceVariables,
   definitions: Readonly<Record<string, SinkDefinition>>,
-): Pick<TargetState, 'destination' | 'sink' | 'capabilities'> & { readonly place: Place<DestinationFields>; readonly definition: SinkDefinition } {
+): Pick<TargetState, 'destination' | 'sink' | 'capabilities'> & {
+  readonly place: Place<DestinationFields>;
+  readonly definition: SinkDefinition;
+  readonly options: unknown;
+} {
   const destination = rule.to[index];
   const connection = destination && request.bundle.tenants[request.tenant]?.sinks[destination.sink];
   const definition = connection && definitions[connection.kind];
@@ -88,5 +92,5 @@ export function placeOf(
   if (!destination || !definition || !capabilities) throw new TypeError(`destination ${index} passed the bundle's check and cannot be resolved`);
   const fields = destination.fields as DestinationFields;
   const place = { name: expandPlace(destination, variables), layout: destination.layout, fields };
-  return { destination: index, sink: destination.sink, capabilities, place, definition };
+  return { destination: index, sink: destination.sink, capabilities, place, definition, options: connection.options };
 }

@@ -17,7 +17,7 @@ export function retiredState(request: StreamRequest, { definitions, fingerprint 
     if (route.kind !== 'environment') return [];
     const variables = { ...route.variables, tenant: request.tenant, rule: name, env: route.environment };
     const targets = rule.to.map((_, destination): TargetState => {
-      const { definition, ...target } = placeOf(request, rule, destination, variables, definitions);
+      const { definition, options: _options, ...target } = placeOf(request, rule, destination, variables, definitions);
       return { ...target, kind: definition.kind, entries: [], digest: fingerprint('given up'), retired: true };
     });
     return [{ name, rule: { ...rule, onFailure: 'continue' }, environment: route.environment, targets, inputs: [] }];

@@ -9,7 +9,7 @@ import { formatPath } from './value.ts';
 export interface PlaceRules {
   /** Names the system that options connect to; without it, sinks with equal options are one. */
   system?(options: unknown): string;
-  placeProblem(name: string, fields: unknown): string | null;
+  placeProblem(name: string, fields: unknown, options: unknown): string | null;
   identity(name: string, fields: unknown): string;
 }
 
@@ -43,7 +43,7 @@ export function checkTargets(bundle: Bundle, kinds: PlaceRulesByKind, skipped: R
         const connection = Object.hasOwn(tenant.sinks, destination.sink) ? tenant.sinks[destination.sink] : undefined;
         const kind = connection && Object.hasOwn(kinds, connection.kind) ? kinds[connection.kind] : undefined;
         if (!connection || !kind) continue;
-        const { messages, patterns } = inspect(tenantName, ruleName, destination, routes, kind);
+        const { messages, patterns } = inspect(tenantName, ruleName, destination, routes, kind, connection.options);
         const key = placeKey(tenantName, ruleName, index);
         problems.push(...messages.map((message) => ({ key, message })));
         const base = {
@@ -71,6 +71,7 @@ function inspect(
   destination: Destination,
   routes: readonly PossibleRoute[],
   kind: PlaceRules,
+  options: unknown,
 ): { messages: string[]; patterns: string[] } {
   const messages = new Set<string>();
   const places: { route: PossibleRoute; pattern: string }[] = [];
@@ -80,7 +81,7 @@ function inspect(
       messages.add(`uses {${place.missing}}, which ${route.label} does not have; use {env}, or make a rule of its own for it`);
       continue;
     }
-    const problem = kind.placeProblem(sampleOf(place.pattern), destination.fields);
+    const problem = kind.placeProblem(sampleOf(place.pattern), destination.fields, options);
     if (problem !== null) messages.add(problem);
     else places.push({ route, pattern: kind.identity(place.pattern, destination.fields) });
   }

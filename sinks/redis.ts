@@ -3,10 +3,10 @@ import { leafText } from '../domain/flatten.ts';
 import type { RenderedEntry } from '../domain/plan.ts';
 import { formatPath } from '../domain/value.ts';
 import { SinkError } from './errors.ts';
-import { createConnection } from './redis/connection.ts';
 import { jsonText, MAX_DOCUMENT_BYTES } from './redis/json-document.ts';
-import { clientOptions, redisOptions } from './redis/options.ts';
-import { isReservedEntry, placeNameProblem } from './redis/place-keys.ts';
+import { openConnection } from './redis/open-connection.ts';
+import { nameOf, redisOptions, systemOf } from './redis/options.ts';
+import { hasTag, isReservedEntry, placeNameProblem } from './redis/place-keys.ts';
 import { createStore } from './redis/store.ts';
 import { defineSink } from './sink.ts';
 
@@ -32,11 +32,12 @@ export const redis = defineSink({
   notifies: false,
   options: redisOptions,
   destination,
-  system({ url }) {
-    const { hostname, port, pathname } = new URL(url);
-    return `${hostname}:${port || '6379'}/${pathname.slice(1) || '0'}`;
+  system: systemOf,
+  placeProblem(name, { layout }, { cluster }) {
+    const problem = placeNameProblem(name);
+    if (problem !== null || layout !== 'keys' || !cluster || hasTag(name)) return problem;
+    return 'has no hash tag such as {acme}, without which the keys of a prefix are in many slots of the cluster';
   },
-  placeProblem: placeNameProblem,
   // Of every layout alike: a hash, a document and a prefix of one name would share a ledger.
   identity: (name) => name,
 
@@ -56,9 +57,5 @@ export const redis = defineSink({
     return bytes > limit ? `it has ${bytes} bytes, above the limit of ${limit} for one place` : null;
   },
 
-  connect: async (options, resolve) =>
-    createStore(
-      `redis ${options.url}`,
-      createConnection(() => clientOptions(options, resolve)),
-    ),
+  connect: async (options, resolve) => createStore(nameOf(options), openConnection(options, resolve)),
 });

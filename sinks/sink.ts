@@ -78,8 +78,8 @@ export interface SinkDefinition<Options = unknown, Fields extends DestinationFie
    * destinations must not be one target (I11).
    */
   system(options: Options): string;
-  /** What is wrong with a (filled-in) place name, or null. */
-  placeProblem(name: string, fields: Fields): string | null;
+  /** What is wrong with a (filled-in) place name, or null; the options tell what the sink is connected to. */
+  placeProblem(name: string, fields: Fields, options: Options): string | null;
   /**
    * Identity of the target inside the connected system: two destinations with equal identities in one sink would write the same thing.
    * Redis key prefixes, file paths after normalisation; mostly the place name itself.

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Redis, RedisOptions as ClientOptions } from 'ioredis';
 import { SinkError } from '../errors.ts';
-import { redisError, TIMED_OUT } from './redis-error.ts';
+import { abortable } from './abortable.ts';
+import { NOT_PRIMARY, redisError, TIMED_OUT } from './redis-error.ts';
 
 export type Argument = string | Buffer;
 export type Command = readonly [name: string, ...args: Argument[]];
@@ -17,17 +18,24 @@ export interface Connection {
   close(): Promise<void>;
 }
 
+/** A connection to one server. */
+export interface ServerConnection extends Connection {
+  /** Runs one command outside of a transaction, for what a place is not concerned with. Throws SinkError. */
+  command(label: string, command: Command, signal: AbortSignal): Promise<unknown>;
+}
+
 /**
  * One client that dials when it is first needed and again when a call finds it lost. It never repeats a command: whether a write whose answer was
  * lost is to be tried again is for the run to say, and the script then finds its own mark in the ledger.
+ * With the role `master` among the options, a server that is a replica when it is dialled is not used.
  */
-export function createConnection(clientOptions: () => Promise<ClientOptions>): Connection {
+export function createConnection(clientOptions: () => Promise<ClientOptions>): ServerConnection {
   let current: Promise<Redis> | undefined;
   let latest: Redis | undefined;
   let closed = false;
 
   async function dial(): Promise<Redis> {
-    const { db = 0, ...options } = await clientOptions();
+    const { db = 0, role, ...options } = await clientOptions();
     const { Redis } = await import('ioredis');
     const settings = {
       ...options,
@@ -55,6 +63,7 @@ export function createConnection(clientOptions: () => Promise<ClientOptions>): C
       await client.connect();
       // Left to ioredis, a SELECT that fails is only an event, and what follows is written to database 0.
       if (db !== 0) await client.select(db);
+      if (role === 'master' && String((await client.role())[0]) !== 'master') throw new Error(NOT_PRIMARY);
       return client;
     } catch (error) {
       client.disconnect();
@@ -78,20 +87,13 @@ export function createConnection(clientOptions: () => Promise<ClientOptions>): C
 
   async function run<Reply>(label: string, work: (client: Redis) => Promise<Reply>, signal: AbortSignal): Promise<Reply> {
     if (closed) throw new SinkError('unavailable', `${label}: the connection was closed`);
-    if (signal.aborted) throw cancelled(label);
-    const attempt = connected();
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const onAbort = (): void => reject(cancelled(label));
-    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      return await Promise.race([attempt.then(work), aborted]);
+      return await abortable(label, () => connected().then(work), signal);
     } catch (error) {
       if (error instanceof SinkError) throw error;
-      // A server that does not answer may be gone without a word; the next call finds out with a new connection.
-      if (error instanceof Error && error.message === TIMED_OUT) latest?.disconnect();
+      // A server that does not answer may be gone without a word, and one that was demoted is another's replica; the next call dials anew.
+      if (error instanceof Error && (error.message === TIMED_OUT || error.message.includes('READONLY'))) latest?.disconnect();
       throw redisError(label, error);
-    } finally {
-      signal.removeEventListener('abort', onAbort);
     }
   }
 
@@ -129,14 +131,12 @@ export function createConnection(clientOptions: () => Promise<ClientOptions>): C
         signal,
       ),
 
+    command: (label, [name, ...args], signal) => run(label, (client) => client.callBuffer(name, args), signal),
+
     close: async () => {
       closed = true;
       latest?.disconnect();
       await current?.catch(() => undefined);
     },
   };
-}
-
-function cancelled(label: string): SinkError {
-  return new SinkError('unavailable', `${label}: the call was cancelled, or ran out of time`);
 }

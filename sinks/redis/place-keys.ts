@@ -32,6 +32,6 @@ export function placeNameProblem(name: string): string | null {
 const MAX_PLACE_BYTES = 1_024;
 
 /** Redis takes what stands between the first `{` and the next `}`, if anything does. */
-function hasTag(name: string): boolean {
+export function hasTag(name: string): boolean {
   return /^[^{]*\{[^}]+\}/.test(name);
 }

@@ -3,6 +3,19 @@ import { SinkError, type SinkErrorReason } from '../errors.ts';
 /** How ioredis says that a command had no reply in time. */
 export const TIMED_OUT = 'Command timed out';
 
+/** How a connection says that the server is a replica where a primary was asked for. */
+export const NOT_PRIMARY = 'Not a primary';
+
+/** A node of a cluster does not own the slot, and has done nothing. `address` is `host:port` of the node that does; the host may be empty: the same host. */
+export class MovedSlot extends SinkError {
+  readonly address: string;
+
+  constructor(message: string, address: string) {
+    super('rejected', message);
+    this.address = address;
+  }
+}
+
 const REASONS: Readonly<Record<string, readonly [SinkErrorReason, string]>> = {
   NOAUTH: ['unauthorized', 'it asks for a password; set username and password of the sink'],
   WRONGPASS: ['unauthorized', 'it refused the username or password'],
@@ -16,8 +29,7 @@ const REASONS: Readonly<Record<string, readonly [SinkErrorReason, string]>> = {
   CLUSTERDOWN: ['unavailable', 'its cluster is down'],
   MASTERDOWN: ['unavailable', 'its primary is down'],
   TRYAGAIN: ['unavailable', 'its cluster is moving the keys'],
-  MOVED: ['rejected', 'it is a node of a cluster, which this sink does not connect to yet'],
-  ASK: ['rejected', 'it is a node of a cluster, which this sink does not connect to yet'],
+  ASK: ['unavailable', 'its cluster is moving the keys'],
   CROSSSLOT: ['rejected', 'the keys are in several slots of a cluster; give the prefix a hash tag such as {acme}'],
 };
 
@@ -30,11 +42,14 @@ export function redisError(label: string, error: unknown): SinkError {
   const isReply = error instanceof Error && error.name === 'ReplyError';
   if (!isReply) {
     const code = codeOf(error);
+    if (message === NOT_PRIMARY) return new SinkError('unavailable', `${label}: it is a replica, and its new primary is not known yet`);
     if (message === TIMED_OUT) return new SinkError('unavailable', `${label}: no answer in time`);
     if (code !== undefined && /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code))
       return new SinkError('rejected', `${label}: the TLS connection failed (${code}); check tls.ca, tls.servername and the certificate`);
     return new SinkError('unavailable', `${label}: ${code === undefined ? 'the connection was lost' : `not reachable (${code})`}`);
   }
+  const owner = /^MOVED \d+ (\S+)/.exec(message)?.[1];
+  if (owner !== undefined) return new MovedSlot(`${label}: it is a node of a cluster; write cluster: { nodes: [...] } instead of url`, owner);
   const command = /can't run this command|NOPERM|ACL failure/.test(message) ? (/'([a-z|]+)'/.exec(message)?.[1] ?? null) : undefined;
   if (command !== undefined) {
     const what = command === null ? 'a key of the place, or a command that the sink needs' : `the command ${command}`;

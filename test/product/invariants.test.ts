@@ -291,7 +291,7 @@ function forgetful(real: SinkDefinition): SinkDefinition {
   return {
     ...real,
     render: (entry, fields) => real.render(entry, fields),
-    placeProblem: (name, fields) => real.placeProblem(name, fields),
+    placeProblem: (name, fields, options) => real.placeProblem(name, fields, options),
     identity: (name, fields) => real.identity(name, fields),
     limitProblem: (entries, fields) => real.limitProblem(entries, fields),
     async connect(options, resolve) {

@@ -72,7 +72,7 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
   async function begin(): Promise<Scenario> {
     const sink = await connect();
     const place: Place = { name: bench().placeName(), layout: fields.layout, fields };
-    expect(leg.definition.placeProblem(place.name, fields)).toBeNull();
+    expect(leg.definition.placeProblem(place.name, fields, {})).toBeNull();
     const render = (values: Values) => entriesOf(values).map((entry) => leg.definition.render(entry, fields));
     const read = (values: Values = {}) => sink.read(place, contextFor(render(values)));
 
