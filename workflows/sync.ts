@@ -61,8 +61,8 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
         current = newest;
         const outcome = await work(newest, `${workflowInfo().runId}/${round}`);
         if (outcome === 'again') {
-          seen.delete(newest.id);
-          inbox.unshift(newest);
+          for (const request of joined) seen.delete(request.id);
+          inbox.unshift(...joined);
         } else await conclude(joined, outcome);
       } else if (debts.size > 0) {
         await settleDebts(() => inbox.length > 0 && !cancelled);
