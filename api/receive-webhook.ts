@@ -168,7 +168,8 @@ function shorten(deliveryId: string | null): string | null {
 }
 
 function nameOf(event: WebhookEvent): string {
-  return event.repository?.fullName || event.repository?.urls[0] || 'an unnamed repository';
+  // Cut: it goes into the answer and the log.
+  return (event.repository?.fullName || event.repository?.urls[0] || 'an unnamed repository').slice(0, 200);
 }
 
 function formatRef(ref: RefEvent): string {

@@ -13,6 +13,9 @@ export function namesRepository(named: NamedRepository, configuredUrl: string): 
   return configured.path === fullName || (configured.host === '' && configured.path.endsWith(`/${fullName}`));
 }
 
+/** Far above what any forge allows; beyond it a name is the sender's way to keep the expressions below busy. */
+const MAX_NAME_LENGTH = 2_048;
+
 interface Location {
   readonly host: string;
   readonly path: string;
@@ -23,6 +26,7 @@ function isSame(a: Location, b: Location): boolean {
 }
 
 function locate(url: string): Location {
+  if (url.length > MAX_NAME_LENGTH) return { host: '', path: '' };
   // git@host:owner/name, which is not a URL.
   const [, host, path] = /^(?:[^@/\s]+@)?([^:/\s]+):(?!\/\/)(.+)$/.exec(url) ?? [];
   if (host !== undefined && path !== undefined) return { host: host.toLowerCase(), path: normalisePath(path) };
@@ -32,6 +36,7 @@ function locate(url: string): Location {
 }
 
 function normalisePath(path: string): string {
+  if (path.length > MAX_NAME_LENGTH) return '';
   return path
     .toLowerCase()
     .replace(/^\/+|\/+$/g, '')

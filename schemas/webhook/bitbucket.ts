@@ -13,12 +13,14 @@ export const bitbucketPushSchema = z.object({
   repository,
   actor,
   push: z.object({
-    changes: z.array(
-      z.object({
-        new: z.object({ type: z.string(), name: refNameSchema, target: z.object({ hash: commitSchema }) }).nullable(),
-        old: z.object({ type: z.string() }).nullish(),
-      }),
-    ),
+    changes: z
+      .array(
+        z.object({
+          new: z.object({ type: z.string(), name: refNameSchema, target: z.object({ hash: commitSchema }) }).nullable(),
+          old: z.object({ type: z.string() }).nullish(),
+        }),
+      )
+      .max(100),
   }),
 });
 
