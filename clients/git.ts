@@ -106,6 +106,7 @@ const DEFAULT_LIMITS: GitLimits = {
 // Each fetch brings one pack; git reads slower the more there are.
 const MANY_PACKS = 50;
 const COMMITS_REMEMBERED = 10_000;
+const TIPS_REMEMBERED = 1_000;
 
 export function createGit({ cacheDirectory, resolve, allowFileRepositories, limits: given, log = () => undefined }: GitOptions): Git {
   const limits = { ...DEFAULT_LIMITS, ...given };
@@ -117,6 +118,11 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
   const keeping = createKeeping((mirror, act) => queueOf(mirror)(act));
   /** Commits that were in a mirror. They mostly still are: a read then asks only when it finds that they are not. */
   const seen = new LRUCache<string, true>({ max: COMMITS_REMEMBERED });
+
+  /** Where a ref stood when it was last fetched. */
+  const tips = new LRUCache<string, string>({ max: TIPS_REMEMBERED });
+  /** How two commits stand to each other never changes once it is known. */
+  const ancestries = new LRUCache<string, Ancestry>({ max: COMMITS_REMEMBERED });
 
   const remoteOf = (repository: Repository): Remote => parseRemote(repository, allowFileRepositories);
   const mirrorOf = (remote: Remote): Mirror => createMirror(path.join(cache, remote.mirrorName), remote.url, runner, limits.commandTimeoutMs);
@@ -141,6 +147,24 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
   async function tidy(mirror: Mirror): Promise<void> {
     const exit = await mirror.git(['gc', '--quiet'], { signal: undefined, timeoutMs: limits.fetchTimeoutMs }).catch(() => null);
     if (exit && exit.code !== 0) log(`could not tidy ${mirror.directory}: ${exit.stderr.slice(0, 200)}`);
+  }
+
+  async function isAncestor(mirror: Mirror, ancestor: string, descendant: string, signal?: AbortSignal): Promise<Ancestry> {
+    const key = `${keyOf(mirror, ancestor)} ${descendant}`;
+    const known = ancestries.get(key);
+    if (known) return known;
+    const ask = (): Promise<Ancestry> => ancestry(mirror, checkCommit(ancestor), checkCommit(descendant), signal);
+    const answer = await mending(mirror, log, ask, ask);
+    if (answer !== 'unknown') ancestries.set(key, answer);
+    return answer;
+  }
+
+  /** A write asks next how the new head stands to the one before: beside the reading of the files, that costs it no time. */
+  function anticipate(mirror: Mirror, revision: string, commit: string): void {
+    const before = tips.get(keyOf(mirror, revision));
+    tips.set(keyOf(mirror, revision), commit);
+    // Who needs the answer asks again where this fails.
+    if (before !== undefined && before !== commit) void isAncestor(mirror, before, commit).catch(() => undefined);
   }
 
   /** Reads a commit; where the mirror lacks it (another machine's, or made anew meanwhile) fetches it first. */
@@ -174,6 +198,7 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
       queueOf(mirror)(() => fetchOnce(repository, revision, shared, started)),
     );
     seen.set(keyOf(mirror, commit), true);
+    anticipate(mirror, revision, commit);
     return { commit };
   }
 
@@ -187,11 +212,7 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
       const mirror = mirrorOf(remoteOf(repository));
       return openSnapshot(mirror, checkCommit(commit), limits, readingOf(repository, mirror, commit), signal);
     },
-    isAncestor: async (repository, ancestor, descendant, signal) => {
-      const mirror = mirrorOf(remoteOf(repository));
-      const ask = (): Promise<Ancestry> => ancestry(mirror, checkCommit(ancestor), checkCommit(descendant), signal);
-      return mending(mirror, log, ask, ask);
-    },
+    isAncestor: async (repository, ancestor, descendant, signal) => isAncestor(mirrorOf(remoteOf(repository)), ancestor, descendant, signal),
     touched: async (repository, from, to, patterns, signal) => {
       const mirror = mirrorOf(remoteOf(repository));
       const ask = (): Promise<boolean> => touchedBetween(mirror, checkCommit(from), checkCommit(to), patterns, signal);
