@@ -26,16 +26,25 @@ const KEYS_NAMED = 20;
 export async function applyTarget(deps: ActivityDeps, input: ApplyTargetInput): Promise<Applied> {
   const { tenant, target } = input;
   return attempt(`rule ${target.rule}: ${target.sink}`, async (own) => {
-    const [pause, found] = await Promise.all([deps.pauseOf(tenant), recallTarget(deps, input, own.signal)]);
-    if (pause) throw ApplicationFailure.nonRetryable(parkedMessage(pause), FAILURE.parked);
+    // Asked beside the first read; nothing is written before the answer.
+    const allowed = refusePaused(deps, tenant);
+    allowed.catch(() => undefined);
     try {
+      const found = await recallTarget(deps, input, own.signal);
       const sink = await deps.sinks.get(deps.bundle(), tenant, target.sink);
-      return await write({ deps, input, own, sink, ...found });
+      return await write({ deps, input, own, sink, allowed, ...found });
     } catch (error) {
       if (error instanceof SinkError && error.reason === 'unauthorized') deps.sinks.drop(tenant, target.sink);
+      // Whatever else is wrong, a paused tenant parks.
+      await allowed;
       throw error;
     }
   });
+}
+
+async function refusePaused(deps: ActivityDeps, tenant: string): Promise<void> {
+  const pause = await deps.pauseOf(tenant);
+  if (pause) throw ApplicationFailure.nonRetryable(parkedMessage(pause), FAILURE.parked);
 }
 
 interface Work {
@@ -43,6 +52,8 @@ interface Work {
   readonly input: ApplyTargetInput;
   readonly own: Attempt;
   readonly sink: Sink;
+  /** Rejects where the tenant is paused (I12). */
+  readonly allowed: Promise<void>;
   readonly rule: RuleState;
   readonly target: TargetState;
 }
@@ -51,11 +62,15 @@ async function write(work: Work): Promise<Applied> {
   const { deps, input, own, sink, rule, target } = work;
   const { fingerprint } = deps;
   const context: SinkContext = { signal: own.signal, keys: target.entries.map((entry) => entry.key), fingerprint };
-  if (input.undoFirst) await undoEarlier(work, input.undoFirst);
+  if (input.undoFirst) {
+    await work.allowed;
+    await undoEarlier(work, input.undoFirst);
+  }
   let written: { readonly plan: WritePlan; readonly prior: string } | undefined;
   let surprise = '';
   for (let tries = 0; tries < TRIES; tries++) {
     const live = await sink.read(target.place, context);
+    await work.allowed;
     const newer = target.retired ? null : await newerThan(work, live);
     if (newer !== null) return { status: 'Superseded', message: newer };
     if (live.ledger?.state === 'intent' && live.ledger.write === input.write) {
