@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { matchGlob } from '../clients/glob.ts';
 import type { ChangeCounts } from '../domain/status.ts';
+import type { Ledger } from '../domain/ledger.ts';
 import type { LiveState, Plan, WritePlan } from '../domain/plan.ts';
 import { someOf } from '../domain/plan.ts';
 import { headOfStream, refNameOf } from '../domain/stream-head.ts';
@@ -73,21 +74,19 @@ async function write(work: Work): Promise<Applied> {
     await work.allowed;
     const newer = target.retired ? null : await newerThan(work, live);
     if (newer !== null) return { status: 'Superseded', message: newer };
-    if (live.ledger?.state === 'intent' && live.ledger.write === input.write) {
-      // An earlier attempt of this very write died half-way. Its undo record is the only one that knows what was there before: use it, then begin again.
-      own.aboutToWrite();
-      await sink.restore(target.place, live.ledger.generation, context);
-      continue;
-    }
+    const isOurs = live.ledger?.write === input.write;
+    // An earlier attempt of this very write died half-way.
+    if (isOurs && live.ledger?.state === 'intent' && (await beginAgain(work, live.ledger))) continue;
     const plan = await assess(work, live);
+    if (written && plan.kind === 'write') surprise = surpriseOf(plan);
+    // Somebody changed what this write left.
+    if (isOurs && live.ledger && plan.kind === 'write' && (await beginAgain(work, live.ledger))) continue;
     if (plan.kind === 'held')
       throw ApplicationFailure.nonRetryable(
         plan.holds.map((hold) => `rule ${rule.name}: ${input.target.sink} ${input.target.place}: ${hold.message}`).join('; '),
         FAILURE.held,
       );
     if (plan.kind === 'unchanged') return proven(work, live, written);
-    if (written)
-      surprise = `; after the write it differed again at ${someOf([...plan.puts.map(({ entry }) => entry.key), ...plan.deletes.map(({ key }) => key)])}`;
     own.aboutToWrite();
     try {
       await sink.apply(target.place, plan, context);
@@ -102,6 +101,25 @@ async function write(work: Work): Promise<Applied> {
     'conflict',
     `${input.target.place}: somebody else changes it at the same time: ${TRIES} attempts met another state than they had read${surprise}`,
   );
+}
+
+/**
+ * Undoes this very write, so that it can be made anew: its undo record is the only one that knows what was there before, and a second write on top would
+ * replace it. False if somebody else's work stands in the way of that; the write then has to be finished as it is.
+ */
+async function beginAgain({ own, sink, target, deps }: Work, ledger: Ledger): Promise<boolean> {
+  own.aboutToWrite();
+  try {
+    await sink.restore(target.place, ledger.generation, { signal: own.signal, keys: target.entries.map((entry) => entry.key), fingerprint: deps.fingerprint });
+    return true;
+  } catch (error) {
+    if (!(error instanceof SinkError) || error.reason !== 'conflict') throw error;
+    return false;
+  }
+}
+
+function surpriseOf({ puts, deletes }: WritePlan): string {
+  return `; after the write it differed again at ${someOf([...puts.map(({ entry }) => entry.key), ...deletes.map(({ key }) => key)])}`;
 }
 
 /** The fresh read found nothing to do: whether this write is why. */
@@ -168,6 +186,7 @@ function assess({ deps, input, own, rule, target }: Work, live: LiveState): Prom
 async function undoEarlier({ deps, input, own, sink, target, rule }: Work, writes: readonly string[]): Promise<void> {
   own.aboutToWrite();
   await undoWrite(sink, {
+    over: input.write,
     place: target.place,
     keys: target.entries.map((entry) => entry.key),
     writes,

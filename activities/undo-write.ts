@@ -8,6 +8,8 @@ export interface UndoRequest {
   readonly keys: readonly string[];
   /** At most one of these stands there. */
   readonly writes: readonly string[];
+  /** The write that is to follow. Where it stands already, an earlier attempt of it has undone the others. */
+  readonly over?: string;
   readonly owner: Owner;
   readonly stream: string;
   readonly commit: string;
@@ -33,6 +35,7 @@ export async function undoWrite(sink: Sink, request: UndoRequest): Promise<'rest
         await sink.restore(request.place, ledger.generation, context);
         return 'restored';
       }
+      if (ledger && ledger.write === request.over) return 'restored';
       if (ledger && request.writes.some((write) => undoOf(write) === ledger.write)) return 'restored';
       // Somebody else's ledger: their plan held ours off from the beginning.
       if (ledger && Object.keys(ledger.keys).length > 0 && ledger.owner.tenant !== request.owner.tenant) return 'fenced';
