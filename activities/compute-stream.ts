@@ -83,7 +83,7 @@ async function routeRules(
 }
 
 /** Whether an environment or a place takes its name from the ref, so that two refs could meet there. */
-function isNamedByRef(rule: Rule): boolean {
+export function isNamedByRef(rule: Rule): boolean {
   const templates = [...Object.values(rule.environments.branches), ...Object.values(rule.environments.tags), ...rule.to.map(({ place }) => place)];
   return templates.some((template) => /\{(?:branch|tag)\}/.test(template));
 }

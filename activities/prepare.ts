@@ -1,9 +1,12 @@
 import pLimit from 'p-limit';
 import { bounded } from '../domain/status.ts';
-import { refNameOf } from '../domain/stream-head.ts';
+import { matchGlob } from '../clients/glob.ts';
+import type { Repository } from '../domain/bundle.ts';
+import { rulesOf } from '../domain/routing.ts';
+import { newestTag, refNameOf, TAG_STREAM } from '../domain/stream-head.ts';
 import type { Prepared, PreparedRule, PreparedTarget, PrepareInput } from './activity-types.ts';
 import { attempt } from './attempt.ts';
-import { repositoryOf } from './compute-stream.ts';
+import { isNamedByRef, repositoryOf } from './compute-stream.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { RuleState, StreamState } from './desired-state.ts';
 import { lookAtTarget } from './look-at-target.ts';
@@ -29,7 +32,7 @@ async function prepareStream(deps: ActivityDeps, input: PrepareInput, signal: Ab
   try {
     const repository = repositoryOf({ bundle, tenant, repository: repositoryName });
     const retired = request.trigger === 'closed';
-    const head = retired ? { commit: request.commit ?? NO_COMMIT } : deps.git.fetch(repository, refNameOf(repository.provider, request.ref), signal);
+    const head = retired ? { commit: request.commit ?? NO_COMMIT } : fetchHead(deps, repository, input, signal);
     const [pause, fetched] = await Promise.all([pausing, head]);
     if (pause) return { kind: 'parked', why: parkedMessage(pause) };
     commit = fetched.commit;
@@ -44,6 +47,21 @@ async function prepareStream(deps: ActivityDeps, input: PrepareInput, signal: Ab
     if (refusal) return refusal;
     throw error;
   }
+}
+
+/**
+ * The head of the stream. Of a stream of tags that is the newest one, whichever tag the request is about: two tags that are pushed at once are told in
+ * any order. Where tags name their environments or places, each is a head of its own.
+ */
+async function fetchHead(deps: ActivityDeps, repository: Repository, input: PrepareInput, signal: AbortSignal): Promise<{ readonly commit: string }> {
+  const { stream, request } = input;
+  const own = refNameOf(repository.provider, request.ref);
+  const tenant = deps.bundle().tenants[input.tenant];
+  if (!stream.startsWith(TAG_STREAM) || !tenant || Object.values(rulesOf(tenant, input.repository)).some(isNamedByRef)) {
+    return deps.git.fetch(repository, own, signal);
+  }
+  const newest = newestTag(stream.slice(TAG_STREAM.length), await deps.git.heads(repository, signal), matchGlob);
+  return deps.git.fetch(repository, newest === undefined ? own : `refs/tags/${newest}`, signal);
 }
 
 async function compare(deps: ActivityDeps, input: PrepareInput, state: StreamState, signal: AbortSignal): Promise<Prepared> {
