@@ -3,14 +3,18 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { ApplyTargetInput, Applied, Prepared, RestoreTargetInput } from '../../activities/activity-types.ts';
 import { syncStateQuery } from '../../workflows/messages.ts';
 import { describeWith } from '../servers/describe-with.ts';
-import { COMMIT, failsForGood, openWorkflowLab, placesOf, ready, ruleOf, type WorkflowLab } from './workflow-lab.ts';
+import { COMMIT, failsForGood, openWorkflowLab, placesOf, ready, ruleOf, type WorkflowLab, type WorkflowLabOptions } from './workflow-lab.ts';
 
 const SYNCED: Applied = { status: 'Synced', prior: 'p', changes: { puts: 1, deletes: 0, adopted: 0, keys: ['a'] } };
 
-describeWith('temporal', 'SyncWorkflow', () => {
+describeWith('temporal', 'SyncWorkflow', () => suite({}));
+// Nothing is kept in memory: every step replays the run from its history, so what is not deterministic fails.
+describeWith('temporal', 'SyncWorkflow, replayed at every step', () => suite({ maxCachedWorkflows: 0 }));
+
+function suite(options: WorkflowLabOptions): void {
   let lab: WorkflowLab;
   beforeAll(async () => {
-    lab = await openWorkflowLab();
+    lab = await openWorkflowLab(options);
   });
   afterAll(() => lab.close());
 
@@ -269,4 +273,4 @@ describeWith('temporal', 'SyncWorkflow', () => {
       expect(await handle.query(syncStateQuery)).toMatchObject({ phase: 'waiting', waiting: 0 });
     });
   });
-});
+}
