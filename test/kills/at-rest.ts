@@ -65,9 +65,8 @@ export async function expectAtRest(lab: Lab, tenant: string, like: TenantState, 
 function namesOf(tenant: string, { write }: Ledger): readonly string[] {
   // Redis uses its undo record up.
   const undo = write.startsWith('undo:') ? [] : [`{${tenant}:settings}:vartrack:undo`];
-  return [
-    ...[`${tenant}:settings`, `{${tenant}:settings}:vartrack`, ...undo],
-    ...[`${tenant}.env`, `${tenant}.txt`, `.${tenant}.env.vartrack`, `.${tenant}.env.vartrack.lock`, `.${tenant}.env.vartrack.undo`],
-    ...['foreign.txt', 'settings.json', 'settings.json.vartrack.json', 'settings.json.vartrack.undo.json'].map((name) => `${tenant}/${name}`),
-  ].toSorted();
+  const redis = [`${tenant}:settings`, `{${tenant}:settings}:vartrack`, ...undo];
+  const files = ['', '.lock', '.undo'].map((end) => `.${tenant}.env.vartrack${end}`);
+  const objects = ['foreign.txt', 'settings.json', 'settings.json.vartrack.json', 'settings.json.vartrack.undo.json'].map((name) => `${tenant}/${name}`);
+  return [...redis, `${tenant}.env`, `${tenant}.txt`, ...files, ...objects].toSorted();
 }

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,9 +35,10 @@ export interface Lab {
   deliver(api: ServerProcess, tenant: string, delivery: Delivery): Promise<Answer>;
   /** Delivers to a tenant and gives how the request ended. */
   sync(api: ServerProcess, tenant: string, commit: string): Promise<RunOutcome>;
+  /** Brings these tenants to a commit; throws where one does not get there. */
+  begin(api: ServerProcess, tenants: readonly string[], commit: string): Promise<void>;
   /** What the run says of its requests, when it is over. */
   resultsOf(answer: Answer): Promise<readonly RequestResult[]>;
-  /** Client and addresses move on when a Temporal server was started again. */
   close(): Promise<void>;
 }
 
@@ -145,6 +146,11 @@ export async function openLab(options: LabOptions): Promise<Lab> {
       if (!found) throw new Error(`the run said nothing of ${JSON.stringify(answer)}: ${JSON.stringify(results)}`);
       return found.outcome;
     },
+    async begin(api, tenants, commit) {
+      const ends = await Promise.all(tenants.map((tenant) => lab.sync(api, tenant, commit)));
+      const other = ends.find(({ status }) => status !== 'Synced');
+      if (other) throw new Error(`a tenant could not be brought to its first commit: ${JSON.stringify(other)}`);
+    },
     async resultsOf({ workflowId, runId, status }) {
       if (workflowId === undefined) throw new Error(`the webhook was answered ${status} and started nothing`);
       return (await requestResults(lab.client.workflow.getHandle(workflowId, runId))).requests;
@@ -227,6 +233,14 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
     if (performance.now() > deadline) throw new Error(`it did not become true within ${deadlineMs / 1000} s that ${what}: ${missing()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** Lets a script go on that outlived its worker, once the next attempt waits for its lock. */
+export async function goOnWhenAwaited(lab: Lab, tenant: string): Promise<void> {
+  const waiting = async (): Promise<number> =>
+    (await readdir(join(lab.directory, 'files'))).filter((name) => name.startsWith(`.${tenant}.env.vartrack.tmp.`) && name.endsWith('.in')).length;
+  await until(async () => (await waiting()) >= 2, `another script waits for the one of ${tenant}`);
+  await lab.stops.letGo(tenant);
 }
 
 async function terminate(client: Client, workflowId: string): Promise<void> {

@@ -9,10 +9,12 @@ import { createObjects, type Objects } from '../../sinks/s3/objects.ts';
 import { clientConfig } from '../../sinks/s3/options.ts';
 import { createStore } from '../../sinks/s3/store.ts';
 import { s3 } from '../../sinks/s3.ts';
-import type { Place, Sink, SinkDefinition } from '../../sinks/sink.ts';
+import type { Place, Sink, SinkContext, SinkDefinition } from '../../sinks/sink.ts';
 import { tenantIn, type Stops } from './stops.ts';
 
 type Phase = 'apply' | 'restore';
+/** A write that was held goes on whatever happened meanwhile: it may not owe it to a cancellation, which comes late or never, that it does no harm. */
+const UNHEARD = new AbortController().signal;
 
 /** The product's sinks with a place to stop before and after every call that writes, and between the steps of those that take several. */
 export function stoppingSinks(stops: Stops): Readonly<Record<string, SinkDefinition>> {
@@ -21,12 +23,12 @@ export function stoppingSinks(stops: Stops): Readonly<Record<string, SinkDefinit
 
   /** Points: `<apply|restore>:<sink>:<before|after>-write`. */
   function stopping(sink: Sink, nameOf: (place: Place) => string): Sink {
-    async function wrap<T>(phase: Phase, place: Place, write: () => Promise<T>): Promise<T> {
+    async function wrap<T>(phase: Phase, place: Place, context: SinkContext, write: (context: SinkContext) => Promise<T>): Promise<T> {
       const [tenant, name] = [tenantIn(place.name), nameOf(place)];
-      await stops.at(tenant, `${phase}:${name}:before-write`);
+      const wasHeld = await stops.at(tenant, `${phase}:${name}:before-write`);
       if (name === 'bucket') phases.set(tenant, { phase, claimed: false });
       try {
-        const receipt = await write();
+        const receipt = await write(wasHeld ? { ...context, signal: UNHEARD } : context);
         stops.note(`${tenant} ${phase} ${name} done`);
         await stops.at(tenant, `${phase}:${name}:after-write`);
         return receipt;
@@ -37,8 +39,8 @@ export function stoppingSinks(stops: Stops): Readonly<Record<string, SinkDefinit
     }
     return {
       read: (place, context) => sink.read(place, context),
-      apply: (place, plan, context) => wrap('apply', place, () => sink.apply(place, plan, context)),
-      restore: (place, generation, context) => wrap('restore', place, () => sink.restore(place, generation, context)),
+      apply: (place, plan, context) => wrap('apply', place, context, (own) => sink.apply(place, plan, own)),
+      restore: (place, generation, context) => wrap('restore', place, context, (own) => sink.restore(place, generation, own)),
       close: () => sink.close(),
     };
   }
@@ -52,8 +54,9 @@ export function stoppingSinks(stops: Stops): Readonly<Record<string, SinkDefinit
         const current = phases.get(tenant);
         const step = stepOf(at.key, current?.claimed === true);
         if (step === 'claim' && current) current.claimed = true;
-        if (current && step) await stops.at(tenant, `${current.phase}:bucket:before-${step}`);
-        return objects.put(at, ...rest);
+        const [expected, body, attributes, signal] = rest;
+        const wasHeld = current && step ? await stops.at(tenant, `${current.phase}:bucket:before-${step}`) : false;
+        return objects.put(at, expected, body, attributes, wasHeld ? UNHEARD : signal);
       },
     };
   }
@@ -75,12 +78,12 @@ export function stoppingSinks(stops: Stops): Readonly<Record<string, SinkDefinit
   }
 
   return {
-    redis: { ...redis, connect: async (options, resolve) => stopping(await redis.connect(options as never, resolve), () => 'cache') } as SinkDefinition,
+    redis: { ...redis, connect: async (options, resolve) => stopping(await redis.connect(options as never, resolve), () => 'cache') },
     s3: {
       ...s3,
       connect: async (options, resolve) =>
         stopping(createStore(stoppingObjects(createObjects(options as never, () => clientConfig(options as never, resolve)))), () => 'bucket'),
-    } as SinkDefinition,
+    },
     linux: {
       ...linux,
       connect: async (options) => {
@@ -88,7 +91,7 @@ export function stoppingSinks(stops: Stops): Readonly<Record<string, SinkDefinit
         const shell = stoppingShell(createLocalShell());
         return stopping(createLinuxSink(shell, { root, timeoutMs: timeout }), (place) => (place.name.includes('/gates/') ? 'gate' : 'files'));
       },
-    } as SinkDefinition,
+    },
   };
 }
 

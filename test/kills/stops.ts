@@ -7,8 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
  * can still be told apart by them: `arms.json` says at which point each tenant is to be stopped, `<tenant>.held` that it is, `<tenant>.go` lets it go on.
  */
 export interface Stops {
-  /** Returns at once unless this is where the tenant is to be stopped. Then only the test ends it, by a kill or by letting it go on. */
-  at(tenant: string, point: string): Promise<void>;
+  /** Gives false at once unless this is where the tenant is to be stopped. Then only the test ends it, by a kill or by letting it go on. */
+  at(tenant: string, point: string): Promise<boolean>;
   /** The point where the tenant is to be stopped. */
   armed(tenant: string): string | undefined;
   /** Tells the test what happened. */
@@ -28,9 +28,10 @@ export function createStops(directory: string): Stops {
     directory,
     armed,
     async at(tenant, point) {
-      if (armed(tenant) !== point) return;
+      if (armed(tenant) !== point) return false;
       writeFileSync(join(directory, `${tenant}.held`), `${process.pid}\n`);
       while (!existsSync(join(directory, `${tenant}.go`))) await delay(LOOK_AGAIN_MS);
+      return true;
     },
     note: (line) => appendFileSync(join(directory, 'notes'), `${line}\n`),
   };

@@ -49,7 +49,7 @@ function stoppingActivities(real: Activities, stops: Stops, temporal: Temporal):
     } finally {
       clearInterval(beating);
     }
-    const result = await act();
+    const result = await act().finally(() => stops.note(`${tenant} ${point} ended`));
     const beatingAgain = beats ? setInterval(() => heartbeat({ wrote: 'unknown', ended: false }), BEAT_INTERVAL_MS) : undefined;
     try {
       await stops.at(tenant, `${point}:end`);

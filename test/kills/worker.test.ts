@@ -1,11 +1,11 @@
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import type { RunOutcome } from '../../domain/status.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import type { ServerProcess } from '../servers/start-process.ts';
 import { expectAtRest, stateOf, type TenantState } from './at-rest.ts';
-import { FIRST, openLab, SECOND, until, type Lab } from './lab.ts';
+import { FIRST, goOnWhenAwaited, openLab, SECOND, type Lab } from './lab.ts';
 
 const SINKS = ['cache', 'files', 'bucket'] as const;
 const APPLY_STEPS = [
@@ -55,7 +55,7 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'a worker that is killed', () =
     let worker: ServerProcess;
     [api, worker] = await Promise.all([lab.startApi(), lab.startWorkerWithStops()]);
     first = await lab.repository.commit(FIRST);
-    for (const outcome of await Promise.all(lab.tenants.map((tenant) => lab.sync(api, tenant, first)))) expect(outcome.status).toBe('Synced');
+    await lab.begin(api, lab.tenants, first);
     for (const tenant of lab.tenants) before.set(tenant, await stateOf(lab, tenant));
 
     const stopped = experiments.filter(({ point }) => point !== 'none');
@@ -111,12 +111,4 @@ function titleOf({ point, script, end }: Omit<Experiment, 'tenant'>): string {
 
 function statusesOf(outcome: RunOutcome | undefined): readonly string[] {
   return (outcome?.targets ?? []).map(({ sink, status }) => `${sink} ${status}`).toSorted();
-}
-
-/** Lets a script go on that outlived its worker, once the next attempt waits for its lock. */
-async function goOnWhenAwaited(lab: Lab, tenant: string): Promise<void> {
-  const waiting = async (): Promise<number> =>
-    (await readdir(join(lab.directory, 'files'))).filter((name) => name.startsWith(`.${tenant}.env.vartrack.tmp.`) && name.endsWith('.in')).length;
-  await until(async () => (await waiting()) >= 2, `another script waits for the one of ${tenant}`);
-  await lab.stops.letGo(tenant);
 }
