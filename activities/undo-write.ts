@@ -39,12 +39,21 @@ export async function undoWrite(sink: Sink, request: UndoRequest): Promise<'rest
       if (ledger && request.writes.some((write) => undoOf(write) === ledger.write)) return 'restored';
       // Somebody else's ledger: their plan held ours off from the beginning.
       if (ledger && Object.keys(ledger.keys).length > 0 && ledger.owner.tenant !== request.owner.tenant) return 'fenced';
+      // Something newer of this run is there, so that nothing of ours can land any more; on top of it a fence would hide it from its own undo.
+      if (ledger && request.writes.every((write) => isOfLaterRound(ledger.write, write))) return 'fenced';
       await sink.apply(request.place, fence(live, request), context);
       return 'fenced';
     } catch (error) {
       if (!(error instanceof SinkError) || error.reason !== 'conflict' || attempt === ATTEMPTS) throw error;
     }
   }
+}
+
+/** Ids of writes begin with the run and the number of its round. */
+function isOfLaterRound(there: string, ours: string): boolean {
+  const [run, round] = there.replace(/^undo:/, '').split('/');
+  const [ourRun, ourRound] = ours.split('/');
+  return run === ourRun && Number(round) > Number(ourRound);
 }
 
 /** A plan that changes nothing but the generation. */
