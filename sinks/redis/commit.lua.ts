@@ -1,7 +1,7 @@
 /**
  * The only write. Checks that the ledger and every touched value are as they were read, then keeps what it replaces and writes, all or nothing.
  *
- * KEYS: ledger, undo record, then the hash (`hash`) or one key for each change (`string`).
+ * KEYS: ledger, undo record, then the hash (`hash`) or one key for each change (`string`), then the guard, which is never there.
  * ARGV: mode, SHA-1 of the ledger's text or `-` for none, new ledger text (`` removes the ledger), generation to keep an undo record for or `-`; then five for each change:
  * field, expected (`-` absent, `?` there, `*` anything, else the SHA-1 of the text), what to do (`check`, `put`, `delete`), text, expiry or ``.
  * Answers `{'done'}`, `{'moved', ledger}`, or `{'conflict', number of values that moved, position of the first}`.
@@ -37,7 +37,7 @@ if conflicts > 0 then return { 'conflict', conflicts, first } end
 -- A command that the user may not run would stop the script half-way, and Redis does not roll back.
 if redis.acl_check_cmd then
   local needed = { { 'SET', KEYS[1], '' }, { 'DEL', KEYS[2] }, { 'HSET', KEYS[2], 'f', '' }, { 'TIME' } }
-  if KEYS[3] then
+  if KEYS[4] then
     local entry = KEYS[3]
     needed[#needed + 1] = { 'PTTL', entry }
     needed[#needed + 1] = { 'PEXPIREAT', entry, '1' }
@@ -64,7 +64,7 @@ if ARGV[4] ~= '-' then
   end
   redis.call('HSET', KEYS[2], 'generation', ARGV[4])
   if ledger then redis.call('HSET', KEYS[2], 'ledger', ledger) end
-  if is_hash and KEYS[3] then keep_expiry(KEYS[3], '') end
+  if is_hash then keep_expiry(KEYS[3], '') end
   for i = 1, changes do
     local at = 5 * i
     if ARGV[at + 2] ~= 'check' then

@@ -2,6 +2,11 @@
 export interface PlaceKeys {
   readonly ledger: string;
   readonly undo: string;
+  /**
+   * Never there. While a cluster moves the slot, a node refuses a command for keys that are not all there, so it refuses one that names this key, at
+   * once. Without it a script would begin, and break off at the first key that it had deleted itself.
+   */
+  readonly guard: string;
 }
 
 /**
@@ -10,12 +15,12 @@ export interface PlaceKeys {
  */
 export function placeKeys(place: string): PlaceKeys {
   const ledger = hasTag(place) ? `${place}:vartrack` : `{${place}}:vartrack`;
-  return { ledger, undo: `${ledger}:undo` };
+  return { ledger, undo: `${ledger}:undo`, guard: `${ledger}:none` };
 }
 
-/** Entries of a key prefix that would be the prefix's own ledger or undo record. */
+/** Entries of a key prefix that would be the prefix's own ledger or beside it. */
 export function isReservedEntry(key: string): boolean {
-  return key === ':vartrack' || key === ':vartrack:undo';
+  return /^:vartrack(:undo|:none)?$/.test(key);
 }
 
 /** What is wrong with a hash key, string key or key prefix, or null. */
@@ -23,7 +28,7 @@ export function placeNameProblem(name: string): string | null {
   if (name === '') return 'is empty';
   if (!name.isWellFormed()) return 'has one half of a surrogate pair';
   if (Buffer.byteLength(name) > MAX_PLACE_BYTES) return `is longer than ${MAX_PLACE_BYTES} bytes`;
-  if (/:vartrack(:undo)?$/.test(name)) return 'ends in :vartrack, which is where ledgers live';
+  if (/:vartrack(:undo|:none)?$/.test(name)) return 'ends in :vartrack, which is where ledgers live';
   // With any other brace the ledger of the place could fall into another slot than the place.
   if (/[{}]/.test(name) && !hasTag(name)) return 'has a brace that is not part of a hash tag such as {acme}';
   return null;

@@ -167,7 +167,7 @@ export function createStore(name: string, connection: Connection): Sink {
       ledger && undo === 'undoable' ? String(ledger.generation) : '-',
     ];
     const body = changes.flatMap(({ field, expected, action, text = '', expiry = '' }) => [field, expected, action, text, expiry]);
-    const reply = await connection.script(label(place), commitScript, [keys.ledger, keys.undo, ...valueKeys], [...head, ...body], signal);
+    const reply = await connection.script(label(place), commitScript, [keys.ledger, keys.undo, ...valueKeys, keys.guard], [...head, ...body], signal);
     const [outcome, detail, first] = reply as [Buffer, (Buffer | number | null)?, number?];
     if (String(outcome) === 'done') return;
     if (String(outcome) === 'moved') {

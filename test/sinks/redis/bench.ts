@@ -45,7 +45,7 @@ export async function createBench(layout: Layout, stage: Stage): Promise<Bench> 
 
   async function entryKeys(name: string): Promise<readonly string[]> {
     const found = await Promise.all(servers.map((server) => server.keys(`${name}*`)));
-    const ours = Object.values(placeKeys(name));
+    const ours = Object.values<string>({ ...placeKeys(name) });
     return found
       .flat()
       .filter((key) => key.startsWith(name) && !ours.includes(key))

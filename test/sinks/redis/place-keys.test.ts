@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { keySlot } from '../../../sinks/redis/key-slot.ts';
 import { isReservedEntry, placeKeys, placeNameProblem } from '../../../sinks/redis/place-keys.ts';
 import { describeWith } from '../../servers/describe-with.ts';
 import { startRedis, type RedisServer } from '../../servers/redis.ts';
@@ -10,8 +11,8 @@ import { startRedis, type RedisServer } from '../../servers/redis.ts';
 const names = ['settings', 'acme:prod:settings', '{acme}:prod', 'acme:{prod}:settings', '{a}{b}', 'x{{y}z', 'Zürich 東京', 'a b"c'];
 
 test('the ledger is beside the place, and the undo record beside the ledger', () => {
-  expect(placeKeys('acme:prod')).toEqual({ ledger: '{acme:prod}:vartrack', undo: '{acme:prod}:vartrack:undo' });
-  expect(placeKeys('{acme}:prod')).toEqual({ ledger: '{acme}:prod:vartrack', undo: '{acme}:prod:vartrack:undo' });
+  expect(placeKeys('acme:prod')).toEqual({ ledger: '{acme:prod}:vartrack', undo: '{acme:prod}:vartrack:undo', guard: '{acme:prod}:vartrack:none' });
+  expect(placeKeys('{acme}:prod')).toEqual({ ledger: '{acme}:prod:vartrack', undo: '{acme}:prod:vartrack:undo', guard: '{acme}:prod:vartrack:none' });
 });
 
 describe('a place name', () => {
@@ -22,14 +23,14 @@ describe('a place name', () => {
   });
 
   test('no taken name gives the ledger key of another', () => {
-    const keys = names.flatMap((name) => [name, placeKeys(name).ledger, placeKeys(name).undo]);
+    const keys = names.flatMap((name) => [name, ...Object.values<string>({ ...placeKeys(name) })]);
     expect(new Set(keys).size).toBe(keys.length);
   });
 });
 
 test('an entry of a prefix with a hash tag cannot be the ledger of the prefix', () => {
-  const { ledger, undo } = placeKeys('{acme}:');
-  expect([ledger, undo].map((key) => isReservedEntry(key.slice('{acme}:'.length)))).toEqual([true, true]);
+  const keys = Object.values<string>({ ...placeKeys('{acme}:') });
+  expect(keys.map((key) => isReservedEntry(key.slice('{acme}:'.length)))).toEqual([true, true, true]);
   expect(isReservedEntry('vartrack')).toBe(false);
 });
 
@@ -49,8 +50,7 @@ describeWith('redis', 'in a cluster', () => {
   });
 
   test.each(names)('every key of %s is in one slot', async (name) => {
-    const { ledger, undo } = placeKeys(name);
-    const slots = await Promise.all([name, ledger, undo].map((key) => client.call('CLUSTER', 'KEYSLOT', key)));
-    expect(new Set(slots).size).toBe(1);
+    const slots = await Promise.all([name, ...Object.values<string>({ ...placeKeys(name) })].map((key) => client.call('CLUSTER', 'KEYSLOT', key)));
+    expect(new Set(slots)).toEqual(new Set([keySlot(name)]));
   });
 });

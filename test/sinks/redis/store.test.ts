@@ -4,35 +4,15 @@ import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { plan, type WritePlan } from '../../../domain/plan.ts';
 import { placeKeys } from '../../../sinks/redis/place-keys.ts';
 import { redis } from '../../../sinks/redis.ts';
-import type { Place, Sink } from '../../../sinks/sink.ts';
+import type { Sink } from '../../../sinks/sink.ts';
 import { describeWith } from '../../servers/describe-with.ts';
 import { startRedis, type RedisServer } from '../../servers/redis.ts';
 import { startDeafProxy } from './deaf-proxy.ts';
-import { canary, contextFor, entriesOf, failure, fingerprint, owner, type Values } from '../contract/scenario.ts';
-
-type Layout = 'hash' | 'keys' | 'json';
-
-function place(layout: Layout, name = `acme:${randomUUID()}${layout === 'keys' ? ':' : ''}`): Place {
-  return { name, layout, fields: { layout } };
-}
-
-async function planFor(sink: Sink, at: Place, values: Values): Promise<WritePlan> {
-  const layout = at.layout as Layout;
-  const entries = entriesOf(values).map((entry) => redis.render(entry, { layout }));
-  const live = await sink.read(at, contextFor(entries));
-  const desired = { entries, owner, stream: 'config/main', commit: 'a'.repeat(40), inputsMoved: true, write: randomUUID(), at: '2026-11-24T00:00:00Z' };
-  const policy = { prune: true, isProtected: () => false, maxDeletes: null, deletesAllowed: false, inherits: () => false };
-  const made = plan(desired, live, { ...policy, ownership: redis.layouts[layout]?.ownership ?? 'keys', onExisting: 'overwrite' }, fingerprint);
-  if (made.kind !== 'write') throw new Error(`expected a write, got ${made.kind}`);
-  return made;
-}
-
-async function sync(sink: Sink, at: Place, values: Values): Promise<void> {
-  await sink.apply(at, await planFor(sink, at, values), contextFor([]));
-}
+import { canary, contextFor, failure } from '../contract/scenario.ts';
+import { documentedRules, type Layout } from './bench.ts';
+import { place, planFor, sync } from './sync.ts';
 
 describeWith('redis', 'the store of the redis sink', () => {
   let server: RedisServer;
@@ -211,12 +191,8 @@ describeWith('redis', 'the store of the redis sink', () => {
       await raw.call('ACL', 'SETUSER', username, 'on', '>secret', ...rules);
       return connect({ username, password: { env: 'P' } });
     }
-    // As docs/sinks/redis.md gives it.
-    const documented =
-      '+select +client|setname +multi +exec +get +set +del +type +exists +mget +hmget +hget +hset +hdel +hgetall +pttl +pexpireat +time +eval +evalsha';
-
     test.each(['hash', 'keys', 'json'] as const)('with the documented permissions can do everything with layout %s', async (layout) => {
-      const [sink, at] = [await user('~acme:*', '~{acme:*', ...documented.split(' ')), place(layout)];
+      const [sink, at] = [await user(...(await documentedRules())), place(layout)];
       await sync(sink, at, { host: 'db1', old: 'x' });
       await sync(sink, at, { host: 'db2' });
       expect(await sink.restore(at, 2, contextFor([]))).toMatchObject({ generation: 3 });
