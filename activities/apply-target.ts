@@ -1,5 +1,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
+import { GitError, type Git } from '../clients/git.ts';
 import { matchGlob } from '../clients/glob.ts';
+import type { Repository } from '../domain/bundle.ts';
 import type { ChangeCounts } from '../domain/status.ts';
 import type { Ledger } from '../domain/ledger.ts';
 import type { LiveState, Plan, WritePlan } from '../domain/plan.ts';
@@ -154,11 +156,26 @@ async function newerThan({ deps, input, own }: Work, live: LiveState): Promise<s
   const there = `${ledger.commit.slice(0, 12)} of ${ledger.stream} is there`;
   if (ledger.stream !== `${name}/${stream}`) {
     // Two streams may feed one environment (a branch and its tags): what contains this commit is newer, whichever brought it.
-    return (await deps.git.isAncestor(repository, commit, ledger.commit, own.signal)) === 'yes' ? `${there}, which is newer` : null;
+    const isOlder = (): ReturnType<Git['isAncestor']> => deps.git.isAncestor(repository, commit, ledger.commit, own.signal);
+    const known = await isOlder();
+    // Another worker wrote it, and this one's mirror has never seen the commit.
+    const isNewer = known === 'unknown' && (await fetchIfThere(deps.git, repository, ledger.commit, own.signal)) ? await isOlder() : known;
+    return isNewer === 'yes' ? `${there}, which is newer` : null;
   }
   // A force push, a moved tag, or a run that is late: the remote says now which commit the stream is at.
   const head = headOfStream(stream, refNameOf(repository.provider, request.ref), await deps.git.heads(repository, own.signal), matchGlob);
   return head === commit ? null : `${there} and the stream is at ${head?.slice(0, 12) ?? 'no commit'} now`;
+}
+
+/** False for a commit that the remote no longer has: a force push gave it up, and nothing that is there now is older. */
+async function fetchIfThere(git: Git, repository: Repository, commit: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await git.fetch(repository, commit, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof GitError && error.reason === 'not-found' && error.missing !== 'repository') return false;
+    throw error;
+  }
 }
 
 function assess({ deps, input, own, rule, target }: Work, live: LiveState): Promise<Plan> {
