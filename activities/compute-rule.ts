@@ -1,15 +1,27 @@
 import type { Cue } from '../clients/cue/cue.ts';
+import { checkLimits } from '../clients/formats/document-limits.ts';
 import { parseDocument } from '../clients/formats/parse-document.ts';
-import type { FilePattern } from '../domain/bundle.ts';
+import type { FilePattern, Rule } from '../domain/bundle.ts';
 import { underlay } from '../domain/defaults.ts';
 import { assembleDocument } from '../domain/assemble.ts';
 import { InvalidInput, type Problem } from '../domain/problem.ts';
-import { expandFile } from '../domain/routing.ts';
+import { expandFile, type RefVariables } from '../domain/routing.ts';
 import { findSecrets, SECRETS_UNAVAILABLE } from '../domain/secret-reference.ts';
 import { isMap, valueOf, type MapNode, type Value } from '../domain/value.ts';
-import type { ComputeOptions, Part } from './compute-stream.ts';
-import type { RuleState, StreamRequest } from './desired-state.ts';
+import type { ComputeOptions } from './compute-stream.ts';
 import { renderTargets } from './render-targets.ts';
+import type { RuleState, StreamRequest } from './stream-state.ts';
+
+/** One rule in one environment, before its files are read. */
+export interface Part {
+  readonly name: string;
+  readonly rule: Rule;
+  readonly environment: string;
+  readonly variables: RefVariables;
+  readonly declared: ReadonlySet<string>;
+  readonly files: readonly { readonly pattern: FilePattern; readonly paths: readonly string[] }[];
+  readonly schemaPaths: readonly string[];
+}
 
 type Parse = (path: string, pattern: FilePattern) => MapNode | undefined;
 
@@ -52,6 +64,8 @@ export async function computeRule(
     blocks: rule.from.blocks,
     ...(rule.from.select !== undefined && { select: rule.from.select }),
   });
+  // Many files that each keep within the limits need not do so together.
+  checkLimits(document);
   const secrets = findSecrets(document);
   if (secrets.length > 0) throw new InvalidInput(secrets);
   const value = await validate(part, document, content, options.cue, signal);
@@ -89,7 +103,8 @@ export async function collect<T>(problems: Problem[], act: () => T | Promise<T>)
     return await act();
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
-    problems.push(...error.problems);
+    // One by one: as arguments of one call hundreds of thousands overflow the stack.
+    for (const problem of error.problems) problems.push(problem);
     return undefined;
   }
 }

@@ -5,10 +5,10 @@ import { matchGlob } from '../clients/glob.ts';
 import type { FilePattern, Repository, Rule, Tenant } from '../domain/bundle.ts';
 import type { Fingerprint } from '../domain/ledger.ts';
 import { InvalidInput, type Problem } from '../domain/problem.ts';
-import { declaredEnvironments, expandFile, isGlob, pathEnvironments, routeRule, rulesOf, type RefEvent, type RefVariables } from '../domain/routing.ts';
+import { declaredEnvironments, expandFile, isGlob, pathEnvironments, routeRule, rulesOf, type RefEvent } from '../domain/routing.ts';
 import type { SinkDefinition } from '../sinks/sink.ts';
-import { collect, computeRule, parseOnce } from './compute-rule.ts';
-import type { StreamRequest, StreamState } from './desired-state.ts';
+import { collect, computeRule, parseOnce, type Part } from './compute-rule.ts';
+import { repositoryOf, type StreamRequest, type StreamState } from './stream-state.ts';
 
 export interface ComputeOptions {
   readonly git: Git;
@@ -16,6 +16,9 @@ export interface ComputeOptions {
   readonly fingerprint: Fingerprint;
   readonly definitions: Readonly<Record<string, SinkDefinition>>;
 }
+
+/** Targets of one run: each is an activity of its own, and Temporal takes 2,000 of one workflow at a time. */
+const MAX_TARGETS = 1_000;
 
 /** Reads a commit and validates every rule that takes part, in every environment. Throws InvalidInput with all that is wrong. */
 export async function computeStream(request: StreamRequest, options: ComputeOptions, signal: AbortSignal): Promise<StreamState> {
@@ -32,23 +35,12 @@ export async function computeStream(request: StreamRequest, options: ComputeOpti
     parts.map(async (part) => {
       const found: Problem[] = [];
       const state = await collect(found, () => computeRule(request, part, parse, content, options, signal));
-      problems.push(...found.map((problem) => ({ rule: part.name, ...problem })));
+      for (const problem of found) problems.push({ rule: part.name, ...problem });
       return state;
     }),
   );
   if (problems.length > 0) throw new InvalidInput(problems);
   return { commit: request.commit, rules: rules.filter((rule) => rule !== undefined), unrouted };
-}
-
-/** One rule in one environment, before its files are read. */
-export interface Part {
-  readonly name: string;
-  readonly rule: Rule;
-  readonly environment: string;
-  readonly variables: RefVariables;
-  readonly declared: ReadonlySet<string>;
-  readonly files: readonly { readonly pattern: FilePattern; readonly paths: readonly string[] }[];
-  readonly schemaPaths: readonly string[];
 }
 
 async function routeRules(
@@ -62,6 +54,7 @@ async function routeRules(
 ): Promise<{ parts: Part[]; unrouted: string[] }> {
   const parts: Part[] = [];
   const unrouted: string[] = [];
+  let targets = 0;
   const rules = rulesOf(tenant, request.repository);
   const refs = Object.values(rules).some(isNamedByRef) ? otherRefs(request.event, await git.heads(repository, signal)) : [];
   const present = new Set(tree);
@@ -71,6 +64,8 @@ async function routeRules(
     else if (route.kind === 'refused') problems.push({ rule: name, message: route.reason });
     else {
       const environments = route.kind === 'environment' ? [route.environment] : await collectAll(problems, name, () => pathEnvironments(rule, tree, matchGlob));
+      targets += environments.length * rule.to.length;
+      if (targets > MAX_TARGETS) throw tooManyTargets(name, environments.length, targets);
       const declared = declaredEnvironments(rule, environments);
       for (const environment of environments) {
         const files = rule.from.files.map((pattern) => matchFiles(pattern, environment, tree, present, name, problems));
@@ -80,6 +75,11 @@ async function routeRules(
     }
   }
   return { parts, unrouted };
+}
+
+function tooManyTargets(rule: string, environments: number, targets: number): InvalidInput {
+  const message = `with its ${environments} environments the commit has ${targets} targets, more than the ${MAX_TARGETS} of one run; split the repository`;
+  return new InvalidInput([{ rule, message }]);
 }
 
 /** Whether an environment or a place takes its name from the ref, so that two refs could meet there. */
@@ -114,18 +114,12 @@ function matchFiles(
 async function collectAll(problems: Problem[], rule: string, act: () => string[]): Promise<string[]> {
   const found: Problem[] = [];
   const names = await collect(found, act);
-  problems.push(...found.map((problem) => ({ rule, ...problem })));
+  for (const problem of found) problems.push({ rule, ...problem });
   return names ?? [];
 }
 
 function tenantOf({ bundle, tenant }: StreamRequest): Tenant {
   const found = bundle.tenants[tenant];
   if (!found) throw new InvalidInput([{ message: `the bundle has no tenant ${tenant}` }]);
-  return found;
-}
-
-export function repositoryOf(request: Pick<StreamRequest, 'bundle' | 'tenant' | 'repository'>): Repository {
-  const found = request.bundle.tenants[request.tenant]?.repositories[request.repository];
-  if (!found) throw new InvalidInput([{ message: `tenant ${request.tenant} has no repository ${request.repository} in the bundle` }]);
   return found;
 }

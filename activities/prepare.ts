@@ -6,13 +6,12 @@ import { rulesOf } from '../domain/routing.ts';
 import { newestTag, refNameOf, TAG_STREAM } from '../domain/stream-head.ts';
 import type { Prepared, PreparedRule, PreparedTarget, PrepareInput } from './activity-types.ts';
 import { attempt } from './attempt.ts';
-import { isNamedByRef, repositoryOf } from './compute-stream.ts';
+import { isNamedByRef } from './compute-stream.ts';
 import type { ActivityDeps } from './deps.ts';
-import type { RuleState, StreamState } from './desired-state.ts';
 import { lookAtTarget } from './look-at-target.ts';
 import { parkedMessage } from './pause.ts';
 import { refusalOf } from './refusal-of.ts';
-import type { TargetState } from './render-targets.ts';
+import { repositoryOf, type RuleState, type StreamState, type TargetState } from './stream-state.ts';
 
 /** Sinks asked at the same time by one run. */
 const READS_AT_ONCE = 16;
@@ -117,6 +116,6 @@ async function changeOf(
     return 'unchecked';
   }
   const { plan } = look;
-  if (plan.kind === 'held') holds.push(...plan.holds.map((hold) => `rule ${rule.name}: ${target.sink} ${target.place.name}: ${hold.message}`));
+  if (plan.kind === 'held') for (const hold of plan.holds) holds.push(`rule ${rule.name}: ${target.sink} ${target.place.name}: ${hold.message}`);
   return plan.kind === 'unchanged' ? 'unchanged' : 'write';
 }

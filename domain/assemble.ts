@@ -37,7 +37,7 @@ export function assembleDocument({ groups, select, environment, declared, blocks
       return step();
     } catch (error) {
       if (!(error instanceof InvalidInput)) throw error;
-      problems.push(...error.problems);
+      for (const problem of error.problems) problems.push(problem);
       return undefined;
     }
   }

@@ -6,26 +6,36 @@ import { formatPath, type MapNode, type Node, type Path } from './value.ts';
  * Throws InvalidInput with a problem for each such key, naming both places.
  */
 export function unite(nodes: readonly MapNode[]): MapNode | undefined {
+  const [first, ...others] = nodes;
+  if (!first || others.length === 0) return first;
   const problems: Problem[] = [];
-  const united = nodes.reduce<MapNode | undefined>((sum, node) => (sum ? join(sum, node, [], problems) : node), undefined);
+  // Copied once and then filled: a copy for each file would take the square of thousands of files.
+  const united = draftOf(first);
+  for (const node of others) join(united, node, [], problems);
   if (problems.length > 0) throw new InvalidInput(problems);
   return united;
 }
 
-function join(a: MapNode, b: MapNode, path: Path, problems: Problem[]): MapNode {
-  const entries = new Map<string, Node>(a.entries);
+interface Draft extends MapNode {
+  readonly entries: Map<string, Node>;
+}
+
+function draftOf(node: MapNode): Draft {
+  return { ...node, entries: new Map([...node.entries].map(([key, child]) => [key, child.kind === 'map' ? draftOf(child) : child])) };
+}
+
+/** Adds `b` to `a`, whose maps were all made here. */
+function join(a: Draft, b: MapNode, path: Path, problems: Problem[]): void {
   for (const [key, node] of b.entries) {
-    const at = [...path, key];
-    const first = entries.get(key);
-    if (!first) entries.set(key, node);
-    else if (first.kind === 'map' && node.kind === 'map') entries.set(key, join(first, node, at, problems));
+    const first = a.entries.get(key);
+    if (!first) a.entries.set(key, node.kind === 'map' ? draftOf(node) : node);
+    else if (first.kind === 'map' && node.kind === 'map') join(first as Draft, node, [...path, key], problems);
     else {
       problems.push({
-        key: formatPath(at),
+        key: formatPath([...path, key]),
         origin: node.origin,
         message: `${formatOrigin(first.origin)} defines it too, and files of one glob have no order; keep one, or list the files by name`,
       });
     }
   }
-  return { ...a, entries };
 }

@@ -34,6 +34,11 @@ const SAYINGS: readonly (readonly [pattern: RegExp, reason: GitErrorReason, advi
     'unavailable',
     'it is tried again',
   ],
+  [
+    /^error: object [0-9a-f]{40}: [a-zA-Z]+: /m,
+    'rejected',
+    'its history holds what git itself refuses (git fsck names it) and what no retry mends; rewrite that commit',
+  ],
   [/No space left on device/, 'unavailable', 'the cache directory is full; make room'],
   [
     /not a git repository|bad config|packfile|pack .* is (bad|corrupt)|is corrupt|corrupt loose|bad object|object file .* is empty|inflate|unable to (read|unpack)|missing (blob|tree|object)|fsck error|bad tree|invalid (object|sha1 pointer)|did not send all necessary|unresolved deltas|index-pack/i,
