@@ -3,8 +3,7 @@ import type { Bundle } from '../domain/bundle.ts';
 import type { Fingerprint, Owner } from '../domain/ledger.ts';
 import { plan, planRemoval, type Desired, type LiveState, type Plan, type Policy } from '../domain/plan.ts';
 import { declaredEnvironments } from '../domain/routing.ts';
-import type { RuleState } from './desired-state.ts';
-import type { TargetState } from './render-targets.ts';
+import type { RuleState, TargetState } from './stream-state.ts';
 
 export interface Assessment {
   readonly bundle: Bundle;

@@ -1,21 +1,11 @@
-import type { Cue } from '../clients/cue/cue.ts';
 import { schemaFiles } from '../clients/cue/cue.ts';
 import type { Git } from '../clients/git.ts';
 import { matchGlob } from '../clients/glob.ts';
 import type { FilePattern, Repository, Rule, Tenant } from '../domain/bundle.ts';
-import type { Fingerprint } from '../domain/ledger.ts';
 import { InvalidInput, type Problem } from '../domain/problem.ts';
 import { declaredEnvironments, expandFile, isGlob, pathEnvironments, routeRule, rulesOf, type RefEvent } from '../domain/routing.ts';
-import type { SinkDefinition } from '../sinks/sink.ts';
-import { collect, computeRule, parseOnce, type Part } from './compute-rule.ts';
+import { collect, computeRule, parseOnce, type ComputeOptions, type Part } from './compute-rule.ts';
 import { repositoryOf, type StreamRequest, type StreamState } from './stream-state.ts';
-
-export interface ComputeOptions {
-  readonly git: Git;
-  readonly cue: Cue;
-  readonly fingerprint: Fingerprint;
-  readonly definitions: Readonly<Record<string, SinkDefinition>>;
-}
 
 /** Targets of one run: each is an activity of its own, and Temporal takes 2,000 of one workflow at a time. */
 const MAX_TARGETS = 1_000;

@@ -1,36 +1,9 @@
 import { LRUCache } from 'lru-cache';
-import type { Bundle, Rule } from '../domain/bundle.ts';
-import type { RefEvent } from '../domain/routing.ts';
-import { computeStream, type ComputeOptions } from './compute-stream.ts';
+import type { Bundle } from '../domain/bundle.ts';
+import type { ComputeOptions } from './compute-rule.ts';
+import { computeStream } from './compute-stream.ts';
 import { retiredState } from './retired-state.ts';
-import type { TargetState } from './render-targets.ts';
-
-/** What one commit asks of every target of one stream, validated. */
-export interface StreamState {
-  readonly commit: string;
-  readonly rules: readonly RuleState[];
-  /** Why rules of the repository take no part. */
-  readonly unrouted: readonly string[];
-}
-
-export interface RuleState {
-  readonly name: string;
-  readonly rule: Rule;
-  readonly environment: string;
-  readonly targets: readonly TargetState[];
-  /** Patterns of the paths that the desired state depends on. */
-  readonly inputs: readonly string[];
-}
-
-export interface StreamRequest {
-  /** Whether the targets of the stream are given up: its pull request was closed. */
-  readonly retired: boolean;
-  readonly bundle: Bundle;
-  readonly tenant: string;
-  readonly repository: string;
-  readonly event: RefEvent;
-  readonly commit: string;
-}
+import type { StreamRequest, StreamState } from './stream-state.ts';
 
 /** Computes desired states, and keeps the last ones: `prepare` validates, and the writes of the same run on the same worker use what it found. */
 export interface DesiredStates {

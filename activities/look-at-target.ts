@@ -2,10 +2,8 @@ import { CredentialError } from '../clients/credentials.ts';
 import type { LiveState, Plan } from '../domain/plan.ts';
 import { SinkError } from '../sinks/errors.ts';
 import { assessTarget } from './assess-target.ts';
-import { repositoryOf } from './compute-stream.ts';
 import type { ActivityDeps } from './deps.ts';
-import type { RuleState } from './desired-state.ts';
-import type { TargetState } from './render-targets.ts';
+import { repositoryOf, type RuleState, type TargetState } from './stream-state.ts';
 
 export interface LookRequest {
   readonly tenant: string;

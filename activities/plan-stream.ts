@@ -3,12 +3,10 @@ import type { LiveState, Plan } from '../domain/plan.ts';
 import { refNameOf } from '../domain/stream-head.ts';
 import type { KeyChange, PlannedTarget, PlanStreamInput, StreamPlan } from './activity-types.ts';
 import { attempt } from './attempt.ts';
-import { repositoryOf } from './compute-stream.ts';
 import type { ActivityDeps } from './deps.ts';
-import type { RuleState, StreamState } from './desired-state.ts';
 import { lookAtTarget } from './look-at-target.ts';
 import { refusalOf } from './refusal-of.ts';
-import type { TargetState } from './render-targets.ts';
+import { repositoryOf, type RuleState, type StreamState, type TargetState } from './stream-state.ts';
 
 export type PlanDeps = Pick<ActivityDeps, 'bundle' | 'git' | 'sinks' | 'desired' | 'fingerprint' | 'now'>;
 

@@ -6,22 +6,8 @@ import { InvalidInput, type Problem } from '../domain/problem.ts';
 import { expandPlace, type PlaceVariables } from '../domain/routing.ts';
 import { formatPath, originAt, parsePath, type Node, type Value } from '../domain/value.ts';
 import { SinkError } from '../sinks/errors.ts';
-import type { Capabilities, DestinationFields, Place, SinkDefinition } from '../sinks/sink.ts';
-import type { StreamRequest } from './desired-state.ts';
-
-/** The desired state of one target, in the sink's own keys and texts. */
-export interface TargetState {
-  /** Index of the destination in its rule. */
-  readonly destination: number;
-  readonly sink: string;
-  readonly kind: string;
-  readonly place: Place;
-  readonly capabilities: Capabilities;
-  readonly entries: readonly RenderedEntry[];
-  readonly digest: string;
-  /** Whether the target is given up: what is owned there is to be removed. */
-  readonly retired: boolean;
-}
+import type { DestinationFields, Place, SinkDefinition } from '../sinks/sink.ts';
+import type { StreamRequest, TargetState } from './stream-state.ts';
 
 export interface RenderInput {
   readonly request: StreamRequest;

@@ -1,8 +1,8 @@
 import { routeRule, rulesOf } from '../domain/routing.ts';
 import { matchGlob } from '../clients/glob.ts';
-import { repositoryOf, type ComputeOptions } from './compute-stream.ts';
-import type { RuleState, StreamRequest, StreamState } from './desired-state.ts';
-import { placeOf, type TargetState } from './render-targets.ts';
+import type { ComputeOptions } from './compute-rule.ts';
+import { placeOf } from './render-targets.ts';
+import { repositoryOf, type RuleState, type StreamRequest, type StreamState, type TargetState } from './stream-state.ts';
 
 /**
  * What a closed pull request asks of the targets of its stream: that they are given up. Its ref may be gone, so Git is not read; a destination whose

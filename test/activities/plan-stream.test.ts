@@ -1,6 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { PlanStreamInput } from '../../activities/activity-types.ts';
-import type { StreamState } from '../../activities/desired-state.ts';
 import { computePlan, type PlanDeps, type PlanView } from '../../activities/plan-stream.ts';
 import { createFingerprint } from '../../clients/fingerprint.ts';
 import { GitError } from '../../clients/git/git-error.ts';
@@ -8,6 +7,7 @@ import type { Bundle, Rule } from '../../domain/bundle.ts';
 import type { LiveState } from '../../domain/plan.ts';
 import { InvalidInput } from '../../domain/problem.ts';
 import { SinkError } from '../../sinks/errors.ts';
+import type { StreamState } from '../../activities/stream-state.ts';
 
 const COMMIT = 'c'.repeat(40);
 const input: PlanStreamInput = { tenant: 'acme', repository: 'config', stream: 'main', ref: { kind: 'branch', name: 'main' } };
