@@ -31,6 +31,8 @@ export interface ServerConnection extends Connection {
  */
 export function createConnection(clientOptions: () => Promise<ClientOptions>): ServerConnection {
   let current: Promise<Redis> | undefined;
+  /** What `current` came to. */
+  let dialled: Redis | undefined;
   let latest: Redis | undefined;
   let closed = false;
 
@@ -77,14 +79,19 @@ export function createConnection(clientOptions: () => Promise<ClientOptions>): S
   }
 
   function connected(): Promise<Redis> {
-    if (current) return current;
-    const dialled = dial();
+    // The client says that it has ended a moment after it has, and a caller that tries again at once would meet it again.
+    if (current && (dialled === undefined || dialled.status === 'ready')) return current;
+    const dialling = dial();
     const forget = (): void => {
-      if (current === dialled) current = undefined;
+      if (current === dialling) [current, dialled] = [undefined, undefined];
     };
-    current = dialled;
-    dialled.then((client) => (client.status === 'ready' ? client.once('end', forget) : forget()), forget);
-    return dialled;
+    [current, dialled] = [dialling, undefined];
+    dialling.then((client) => {
+      if (current === dialling) dialled = client;
+      if (client.status === 'ready') client.once('end', forget);
+      else forget();
+    }, forget);
+    return dialling;
   }
 
   async function run<Reply>(label: string, work: (client: Redis) => Promise<Reply>, signal: AbortSignal): Promise<Reply> {

@@ -24,7 +24,7 @@ const READY_WITHIN_MS = 30_000;
 
 /** Starts a primary, its replica and one sentinel with a password, which replaces a primary that is gone for half a second. */
 export async function startRedisSentinel(): Promise<SentinelSetup> {
-  const [name, password] = ['settings', 'sentinel-secret'];
+  const [name, password] = ['settings', 'sentinel_secret'];
   const folder = await mkdtemp(join(tmpdir(), 'vartrack-sentinel-'));
   const args = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
   const primary = await startRedis({ args });

@@ -145,6 +145,7 @@ describeWith('redis', 'the redis sink, on a cluster that loses a primary', () =>
     let written = 0;
     const failures: string[] = [];
     const stop = new AbortController();
+    onTestFinished(() => stop.abort());
     const writers = places.map(async (each) => {
       while (!stop.signal.aborted) {
         try {
