@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { SinkError } from '../errors.ts';
 import { BOOT } from './scripts.ts';
 import { createCollector, encodeRequest, MAX_OUTPUT_BYTES, MAX_STDERR_BYTES, type Shell, type ShellRequest, type ShellResult } from './shell.ts';
@@ -33,7 +33,7 @@ export function createLocalShell({ command = ['sh'], path = process.env['PATH'] 
 
     const { promise, resolve, reject } = Promise.withResolvers<ShellResult>();
     const kill = (reason: string): void => {
-      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) killGroup(child.pid);
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) endGroup(child, child.pid);
       reject(new SinkError('unavailable', reason));
     };
     const onAbort = (): void => kill('the call was cancelled');
@@ -63,9 +63,18 @@ export function createLocalShell({ command = ['sh'], path = process.env['PATH'] 
   };
 }
 
-function killGroup(pid: number): void {
+// The script clears its temporary files up in no time; a command of the user's may not heed the first signal.
+const KILL_AFTER_MS = 1_000;
+
+function endGroup(child: ChildProcess, pid: number): void {
+  signalGroup(pid, 'SIGTERM');
+  const timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), KILL_AFTER_MS);
+  child.once('exit', () => clearTimeout(timer));
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(-pid, 'SIGKILL');
+    process.kill(-pid, signal);
   } catch {
     // It ended in between.
   }

@@ -275,6 +275,22 @@ describe('interruptions', () => {
     await expect(stat(name)).rejects.toThrow('ENOENT');
   });
 
+  test('a call that is aborted while another writer has the lock leaves no temporary file', async () => {
+    const name = await freshName();
+    const lock = join(dirname(name), `.${basename(name)}.vartrack.lock`);
+    const other = spawn('flock', [lock, '-c', 'echo locked; read -r _'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    onTestFinished(() => void other.stdin.end());
+    await new Promise((resolve) => other.stdout.once('data', resolve));
+    const abort = new AbortController();
+    const made = await planFor(connect(), placeAt(name), 'one');
+    const call = failure(connect().apply(placeAt(name), made as WritePlan, contextFor([], abort.signal)), 'unavailable');
+    const temporary = async (): Promise<readonly string[]> => (await readdir(dirname(name))).filter((each) => each.includes('.vartrack.tmp.'));
+    await waitFor(async () => (await temporary()).length > 0 || Promise.reject(new Error('it has not begun')));
+    abort.abort();
+    await call;
+    await waitFor(async () => (await temporary()).length === 0 || Promise.reject(new Error('temporary files are left')));
+  });
+
   test('temporary files that a killed writer left are gone an hour later, and fresh ones of others stay', async () => {
     const sink = connect();
     const place = placeAt(await freshName());
