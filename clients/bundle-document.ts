@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node, type Pair } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node, type Pair, type YAMLMap } from 'yaml';
 import { formatPath, type Origin, type Path } from '../domain/value.ts';
 import type { Problem } from '../domain/problem.ts';
 
@@ -60,7 +60,7 @@ function offsetOf(document: Document.Parsed, path: Path, part: 'key' | 'value'):
   for (const [index, name] of path.entries()) {
     const container = isAlias(node) ? node.resolve(document) : node;
     if (isMap(container)) {
-      const pair = container.items.find((item) => nameOf(item) === name);
+      const pair = pairsOf(container).get(name);
       if (!pair) return offset;
       const isValue = part === 'value' && index === path.length - 1 && isScalar(pair.value) && pair.value.range;
       node = pair.value;
@@ -73,6 +73,18 @@ function offsetOf(document: Document.Parsed, path: Path, part: 'key' | 'value'):
     } else return offset;
   }
   return offset;
+}
+
+/** Looked up, since a file with thousands of mistakes asks for each of them. */
+const pairsByMap = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
+
+function pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
+  const known = pairsByMap.get(map);
+  if (known) return known;
+  const pairs = new Map<string, Pair>();
+  for (const pair of map.items) if (!pairs.has(nameOf(pair))) pairs.set(nameOf(pair), pair);
+  pairsByMap.set(map, pairs);
+  return pairs;
 }
 
 function nameOf(pair: Pair): string {
