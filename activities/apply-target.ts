@@ -3,7 +3,7 @@ import { GitError, type Git } from '../clients/git.ts';
 import { matchGlob } from '../clients/glob.ts';
 import type { Repository } from '../domain/bundle.ts';
 import type { ChangeCounts } from '../domain/status.ts';
-import type { Ledger } from '../domain/ledger.ts';
+import { undoOf, type Ledger } from '../domain/ledger.ts';
 import type { LiveState, Plan, WritePlan } from '../domain/plan.ts';
 import { someOf } from '../domain/plan.ts';
 import { headOfStream, refNameOf } from '../domain/stream-head.ts';
@@ -71,18 +71,26 @@ async function write(work: Work): Promise<Applied> {
   }
   let written: { readonly plan: WritePlan; readonly prior: string } | undefined;
   let surprise = '';
+  /** Of our own undo, which leaves the same mark as one that shuts this write out. */
+  let undone: number | undefined;
   for (let tries = 0; tries < TRIES; tries++) {
     const live = await sink.read(target.place, context);
     await work.allowed;
+    // A first attempt finds the mark before it has done anything, or a later read finds a new one: the run gave this write up and undid it.
+    if (live.ledger?.write === undoOf(input.write) && live.ledger.generation !== undone && (own.isFirst || tries > 0)) throw shutOut(input);
     const newer = target.retired ? null : await newerThan(work, live);
     if (newer !== null) return { status: 'Superseded', message: newer };
     const isOurs = live.ledger?.write === input.write;
-    // An earlier attempt of this very write died half-way.
-    if (isOurs && live.ledger?.state === 'intent' && (await beginAgain(work, live.ledger))) continue;
     const plan = await assess(work, live);
-    if (written && plan.kind === 'write') surprise = surpriseOf(plan);
-    // Somebody changed what this write left.
-    if (isOurs && live.ledger && plan.kind === 'write' && (await beginAgain(work, live.ledger))) continue;
+    if (written && isOurs && plan.kind === 'write') surprise = surpriseOf(plan);
+    // An earlier attempt of this very write died half-way, or somebody changed what this write left.
+    if (live.ledger && isOurs && (live.ledger.state === 'intent' || plan.kind === 'write')) {
+      const generation = await beginAgain(work, live.ledger);
+      if (generation !== null) {
+        undone = generation;
+        continue;
+      }
+    }
     if (plan.kind === 'held')
       throw ApplicationFailure.nonRetryable(
         plan.holds.map((hold) => `rule ${rule.name}: ${input.target.sink} ${input.target.place}: ${hold.message}`).join('; '),
@@ -107,17 +115,21 @@ async function write(work: Work): Promise<Applied> {
 
 /**
  * Undoes this very write, so that it can be made anew: its undo record is the only one that knows what was there before, and a second write on top would
- * replace it. False if somebody else's work stands in the way of that; the write then has to be finished as it is.
+ * replace it. Gives the generation after that, null if somebody else's work stands in the way; the write then has to be finished as it is.
  */
-async function beginAgain({ own, sink, target, deps }: Work, ledger: Ledger): Promise<boolean> {
+async function beginAgain({ own, sink, target, deps }: Work, ledger: Ledger): Promise<number | null> {
   own.aboutToWrite();
   try {
-    await sink.restore(target.place, ledger.generation, { signal: own.signal, keys: target.entries.map((entry) => entry.key), fingerprint: deps.fingerprint });
-    return true;
+    const context: SinkContext = { signal: own.signal, keys: target.entries.map((entry) => entry.key), fingerprint: deps.fingerprint };
+    return (await sink.restore(target.place, ledger.generation, context)).generation;
   } catch (error) {
     if (!(error instanceof SinkError) || error.reason !== 'conflict') throw error;
-    return false;
+    return null;
   }
+}
+
+function shutOut({ target }: ApplyTargetInput): SinkError {
+  return new SinkError('conflict', `${target.place}: the run gave this write up and shut it out`);
 }
 
 function surpriseOf({ puts, deletes }: WritePlan): string {

@@ -5,6 +5,8 @@ import { toFailure } from './failures.ts';
 /** One attempt of an activity that may write. */
 export interface Attempt {
   readonly signal: AbortSignal;
+  /** Whether no other attempt was made before. */
+  readonly isFirst: boolean;
   /** From here on the place may be changed, whatever becomes of this attempt. */
   aboutToWrite(): void;
   /** The sink said that it changed nothing. */
@@ -33,6 +35,7 @@ export async function attempt<T>(where: string, act: (attempt: Attempt) => Promi
   try {
     return await act({
       signal,
+      isFirst: number === 1,
       aboutToWrite() {
         wrote = 'unknown';
         beat(false);

@@ -27,22 +27,27 @@ const ATTEMPTS = 5;
  */
 export async function undoWrite(sink: Sink, request: UndoRequest): Promise<'restored' | 'fenced'> {
   const context = { signal: request.signal, keys: request.keys, fingerprint: request.fingerprint };
+  const last = request.writes.at(-1) ?? '';
+  let end: 'restored' | 'fenced' = 'fenced';
   for (let attempt = 1; ; attempt++) {
     try {
       const live = await sink.read(request.place, context);
       const ledger = live.ledger;
       if (ledger && request.writes.includes(ledger.write)) {
         await sink.restore(request.place, ledger.generation, context);
-        return 'restored';
+        end = 'restored';
+        if (ledger.write === last) return end;
+        // The latest write may still be under way, and only its own mark tells it that it is shut out.
+        continue;
       }
-      if (ledger && ledger.write === request.over) return 'restored';
-      if (ledger && request.writes.some((write) => undoOf(write) === ledger.write)) return 'restored';
+      if (ledger && (ledger.write === request.over || ledger.write === undoOf(last))) return 'restored';
+      if (ledger && request.writes.some((write) => undoOf(write) === ledger.write)) end = 'restored';
       // Somebody else's ledger: their plan held ours off from the beginning.
-      if (ledger && Object.keys(ledger.keys).length > 0 && ledger.owner.tenant !== request.owner.tenant) return 'fenced';
+      if (ledger && Object.keys(ledger.keys).length > 0 && ledger.owner.tenant !== request.owner.tenant) return end;
       // Something newer of this run is there, so that nothing of ours can land any more; on top of it a fence would hide it from its own undo.
-      if (ledger && request.writes.every((write) => isOfLaterRound(ledger.write, write))) return 'fenced';
+      if (ledger && request.writes.every((write) => isOfLaterRound(ledger.write, write))) return end;
       await sink.apply(request.place, fence(live, request), context);
-      return 'fenced';
+      return end;
     } catch (error) {
       if (!(error instanceof SinkError) || error.reason !== 'conflict' || attempt === ATTEMPTS) throw error;
     }

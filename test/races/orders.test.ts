@@ -1,10 +1,17 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { applyTarget } from '../../activities/apply-target.ts';
+import { prepare } from '../../activities/prepare.ts';
+import { restoreTarget } from '../../activities/restore-target.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { DEVELOP, expectEverywhere, filesOf, MAIN, openWorld, type World } from './world.ts';
 
 // Orders of events that a test can make happen exactly, by holding one call to a sink: what must be true whoever comes first.
+
+// Each is a dozen processes of Git and a run or two, on a machine that may do other things as well.
+vi.setConfig({ testTimeout: 90_000 });
 
 describeWith(['temporal', 'redis'], 'the order of pushes, writes and undoing', () => {
   let world: World;
@@ -67,11 +74,13 @@ describeWith(['temporal', 'redis'], 'the order of pushes, writes and undoing', (
   });
 
   it('settles fifty pushes to one stream in a few runs, at the head', async () => {
-    const commits = [];
-    for (let n = 0; n < 50; n++) commits.push(await commit(`push${n}`));
+    const commits = [await commit('before')];
+    for (let n = 1; n < 49; n++) commits.push(await git('commit-tree', '-m', `push ${n}`, '-p', commits.at(-1) ?? '', 'HEAD^{tree}'));
+    await git('reset', '-q', '--hard', commits.at(-1) ?? '');
+    commits.push(await commit('newest'));
     const requests = await Promise.all(commits.map((each) => world.webhook(MAIN, each)));
     for (const request of requests) expect(['Synced', 'Unchanged', 'Superseded']).toContain((await world.outcomeOf(request)).status);
-    await expectEverywhere(world, 'production', 'push49');
+    await expectEverywhere(world, 'production', 'newest');
     expect(new Set(requests.map(({ runId }) => runId)).size).toBeLessThanOrEqual(5);
     expect(world.control.records.length).toBeLessThanOrEqual(9);
   });
@@ -115,6 +124,18 @@ describeWith(['temporal', 'redis'], 'the order of pushes, writes and undoing', (
     await Promise.all(requests.map((request) => world.outcomeOf(request)));
     await git('push', '-q', 'origin', ':refs/tags/v1', ':refs/tags/v2');
     await expectEverywhere(world, 'production', 'two');
+  });
+
+  it('keeps a newer commit of the branch when a worker that has never seen it is asked for an older tag', async () => {
+    const older = await commit('older');
+    const newer = await commit('newer');
+    expect((await world.outcomeOf(await world.webhook(MAIN, newer))).status).toBe('Synced');
+    // As on a machine where no run of the branch has been yet.
+    for (const cache of ['cache', 'cache1']) await rm(join(world.stack.directory, cache), { recursive: true, force: true });
+    await tag('v1', older);
+    expect((await world.outcomeOf(await world.webhook({ kind: 'tag', name: 'v1' }, older))).status).toBe('Superseded');
+    await git('push', '-q', 'origin', ':refs/tags/v1');
+    await expectEverywhere(world, 'production', 'newer');
   });
 
   it('lets a newer push take over within five seconds from a write that is retried', async () => {
@@ -193,6 +214,37 @@ describeWith(['temporal', 'redis'], 'the order of pushes, writes and undoing', (
     expect(await world.redis.hgetall('app:production')).toEqual({ a: 'first', b: 'first' });
   });
 
+  it.each([
+    ['its own undo', ['late/1']],
+    ['the undo of it and of the write that it undid first', ['earlier/1', 'late/1']],
+  ])('does not go on with a write that was under way when it was shut out by %s', async (_, writes) => {
+    expect((await pushed('first')).status).toBe('Synced');
+    const b = await commit('second');
+    const names = { tenant: world.stack.tenant, repository: 'config', stream: 'main' };
+    const request = { id: 'late', trigger: 'push', ref: MAIN } as const;
+    const { deps, close } = await world.stack.workerParts();
+    try {
+      const prepared = await inActivity(() => prepare(deps, { ...names, request }));
+      const target = prepared.kind === 'ready' ? prepared.rules.flatMap(({ targets }) => targets).find(({ place }) => place === 'app:production') : undefined;
+      if (!target) throw new Error(`not ready: ${JSON.stringify(prepared)}`);
+      const input = { ...names, request, commit: b, target };
+      const [earlier] = writes.length > 1 ? writes : [];
+      if (earlier !== undefined) await inActivity(() => applyTarget(deps, { ...input, write: earlier }));
+      // The workflow's patience ended while the sink was slow, and nobody could tell the attempt.
+      const held = world.control.hold('before', (call) => call.op === 'apply' && call.write === 'late/1');
+      const late = inActivity(() => applyTarget(deps, { ...input, write: 'late/1', ...(earlier !== undefined && { undoFirst: [earlier] }) }));
+      await held.reached;
+      await inActivity(() => restoreTarget(deps, { ...input, writes }));
+      held.release();
+      await expect(late).rejects.toThrow(/shut it out/);
+      expect(await world.redis.hgetall('app:production')).toEqual({ a: 'first', b: 'first' });
+      // Nor does one begin that was held up before its first read.
+      await expect(inActivity(() => applyTarget(deps, { ...input, write: 'late/1' }))).rejects.toThrow(/shut it out/);
+    } finally {
+      await close();
+    }
+  });
+
   it.each(['preparing', 'writing', 'restoring'] as const)('leaves all or nothing when a person cancels it while %s', async (phase) => {
     expect((await pushed('first')).status).toBe('Synced');
     const b = await commit('second');
@@ -248,4 +300,8 @@ describeWith(['temporal', 'redis'], 'the order of pushes, writes and undoing', (
 async function pendingOf(world: World, request: { workflowId: string; runId: string }): Promise<number> {
   const { raw } = await world.stack.temporal.client.workflow.getHandle(request.workflowId, request.runId).describe();
   return raw.pendingActivities?.length ?? 0;
+}
+
+function inActivity<T>(act: () => Promise<T>): Promise<T> {
+  return new MockActivityEnvironment().run(act);
 }

@@ -119,8 +119,10 @@ rules:${rules}`;
     },
     resultsOf: async (request) => (await requestResults(handleOf(request))).requests,
     async idle() {
-      const ids = [driftWorkflowId(stack.tenant), ...STREAMS.map((stream) => syncWorkflowId(stack.tenant, 'config', stream))];
-      await expect.poll(() => Promise.all(ids.map(busy)).then((all) => all.filter((each) => each !== null)), { timeout: 60_000 }).toEqual([]);
+      const streams = STREAMS.map((stream) => syncWorkflowId(stack.tenant, 'config', stream));
+      // The watch first: what it starts is there when it is done.
+      const busyOnes = async () => [await busy(driftWorkflowId(stack.tenant)), ...(await Promise.all(streams.map(busy)))].filter((id) => id !== null);
+      await expect.poll(busyOnes, { timeout: 90_000 }).toEqual([]);
     },
     traces: async () => ({ writes: await writeCommands(redis), keys: (await redis.keys('*')).toSorted(), files: await snapshotOf(files) }),
     async reset() {
