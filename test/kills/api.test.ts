@@ -42,7 +42,7 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'an api that is killed', () => 
     expect(resultOf(await lab.resultsOf(answer), answer)).toMatchObject({ status: 'Synced', commit: second });
     await expectAtRest(lab, tenant, await stateOf(lab, undisturbed));
     expect((await stateOf(lab, tenant)).ledgers).toMatchObject({ cache: { generation: 2 }, files: { generation: 2 }, bucket: { generation: 2 } });
-  });
+  }, 90_000);
 
   it('between the acceptance and its answer has started the run; the repeated delivery writes nothing a second time (I9)', async () => {
     const [undisturbed = '', , tenant = ''] = lab.tenants;
@@ -58,7 +58,7 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'an api that is killed', () => 
     expect(resultOf(await lab.resultsOf(answer), answer)).toMatchObject({ status: 'Unchanged' });
     expect((await stateOf(lab, tenant)).ledgers).toEqual(ledgers);
     await expectAtRest(lab, tenant, await stateOf(lab, undisturbed));
-  });
+  }, 90_000);
 
   it('between the acceptance and its answer: repeated while the run has not ended, the delivery is one request of that run (I9)', async () => {
     const [undisturbed = '', , , tenant = ''] = lab.tenants;
@@ -73,7 +73,7 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'an api that is killed', () => 
     ]);
     await expectAtRest(lab, tenant, await stateOf(lab, undisturbed));
     expect((await stateOf(lab, tenant)).ledgers).toMatchObject({ cache: { generation: 2 }, files: { generation: 2 }, bucket: { generation: 2 } });
-  });
+  }, 90_000);
 
   it('in a burst: what was answered 2xx is acted on, and what was not is, when it is repeated (I9)', async () => {
     const tenants = lab.tenants.slice(4);
@@ -101,7 +101,7 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'an api that is killed', () => 
       await expectAtRest(lab, tenant, like);
       expect((await stateOf(lab, tenant)).ledgers).toMatchObject({ cache: { generation: 1 }, files: { generation: 1 }, bucket: { generation: 1 } });
     }
-  });
+  }, 90_000);
 
   /** Sends a webhook through an api that is killed when Temporal was asked, or has answered, and the other side has not heard of it. */
   async function deliverAndDie(tenant: string, delivery: { readonly commit: string; readonly id: string }, silenced: 'client' | 'server'): Promise<void> {

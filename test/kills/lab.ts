@@ -227,7 +227,7 @@ function controlOf(directory: string): StopControl {
 }
 
 /** Waits for a condition; `missing` tells a failing test what was not there. */
-export async function until(holds: () => boolean | Promise<boolean>, what: string, missing: () => string = () => '', deadlineMs = 90_000): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>, what: string, missing: () => string = () => '', deadlineMs = 150_000): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`it did not become true within ${deadlineMs / 1000} s that ${what}: ${missing()}`);

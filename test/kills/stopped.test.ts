@@ -52,7 +52,7 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'a worker that is stopped for l
     await Promise.all(held.map((tenant) => lab.stops.letGo(tenant)));
     process.kill(sleeper.pid, 'SIGCONT');
     await until(async () => (await missingEnds()).length === 0, 'the attempts that were stopped have ended');
-  }, 180_000);
+  }, 300_000);
   afterAll(async () => {
     await lab?.close();
   }, 60_000);
@@ -60,10 +60,9 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'a worker that is stopped for l
   it.each(POINTS.map((point, index) => [point, index] as const))('in the middle of %s writes nothing more when it goes on (I7)', async (point, index) => {
     const tenant = lab.tenants[index] ?? '';
     expect(outcomes.get(tenant)).toMatchObject({ status: 'Synced', commit: third });
+    expect(await stateOf(lab, tenant)).toEqual(settled.get(tenant));
     await expectAtRest(lab, tenant, undisturbed);
     const [phase, sink] = point.split(':');
-    // An undo that comes late may still move a ledger on by one generation: it cannot tell what it meets from what was there before its write.
-    if (phase === 'apply') expect(await stateOf(lab, tenant)).toEqual(settled.get(tenant));
     const ends = (await lab.stops.notes()).filter((note) => note.startsWith(`${tenant} ${phase} ${sink} `)).map((note) => note.split(' ').at(-1));
     // The first one was that of the commit the tenant started from.
     if (phase === 'apply' && point !== LATE_SCRIPT) expect(ends.slice(1)).toEqual(['conflict']);

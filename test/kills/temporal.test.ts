@@ -50,7 +50,7 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'a Temporal server that is kill
     await lab.startWorkerWithStops();
     const [result] = await lab.resultsOf(answer);
     expect(result).toMatchObject({ id: answer.id, outcome: { status: 'Synced', commit: first } });
-  }, 60_000);
+  }, 120_000);
 
   it('during writes and undos lets every run go on to the same end', async () => {
     await lab.begin(api, lab.tenants.slice(0, WAITING), first);
@@ -78,7 +78,7 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'a Temporal server that is kill
       expect([point, when, results.map(({ outcome }) => outcome.status)]).toEqual([point, when, [end]]);
       await expectAtRest(lab, tenant, end === 'Synced' ? undisturbed : like);
     }
-  }, 120_000);
+  }, 240_000);
 
   it('has left nothing to do: the same commit again writes nothing', async () => {
     const synced = lab.tenants.filter((_, index) => POINTS[index]?.point.startsWith('apply'));
@@ -86,7 +86,7 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'a Temporal server that is kill
     const again = await Promise.all(synced.map((tenant) => lab.sync(api, tenant, second)));
     expect(new Set(again.map(({ status }) => status))).toEqual(new Set(['Unchanged']));
     expect(await Promise.all(synced.map((tenant) => stateOf(lab, tenant)))).toEqual(before);
-  });
+  }, 90_000);
 
   /** Whether the writes that wait for nothing but us are through, of the tenants that were let go on while the server is away. */
   async function writesAreThrough(): Promise<boolean> {

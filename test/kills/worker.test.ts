@@ -73,7 +73,7 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'a worker that is killed', () =
     const lingering = scripts.filter(({ script }) => script === 'goes on').map(({ tenant }) => tenant);
     await Promise.all(lingering.map((tenant) => goOnWhenAwaited(lab, tenant)));
     await ends;
-  }, 180_000);
+  }, 300_000);
   afterAll(async () => {
     await lab?.close();
   }, 60_000);
@@ -101,7 +101,7 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'a worker that is killed', () =
       if (end === 'Synced') expect(now.ledgers).toEqual(at[index]?.ledgers);
       else await expectAtRest(lab, tenant, await stateOf(lab, experiments[0]?.tenant ?? ''), [/\.vartrack\.tmp\./]);
     }
-  });
+  }, 120_000);
 });
 
 function titleOf({ point, script, end }: Omit<Experiment, 'tenant'>): string {
