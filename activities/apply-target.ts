@@ -13,13 +13,11 @@ import { FAILURE } from '../workflows/messages.ts';
 import type { Applied, ApplyTargetInput } from './activity-types.ts';
 import { assessTarget } from './assess-target.ts';
 import { attempt, type Attempt } from './attempt.ts';
-import { repositoryOf } from './compute-stream.ts';
 import type { ActivityDeps } from './deps.ts';
-import type { RuleState } from './desired-state.ts';
 import { liveDigest } from './live-digest.ts';
 import { parkedMessage } from './pause.ts';
-import type { TargetState } from './render-targets.ts';
 import { undoWrite } from './undo-write.ts';
+import { repositoryOf, type RuleState, type TargetState } from './stream-state.ts';
 
 /** How often a place that moved between the read and the write is read again before Temporal's own retry takes its turn. */
 const TRIES = 5;
