@@ -44,3 +44,31 @@ test('a value and a place that are too large are refused with their limit', () =
 test('one name is one target, whatever the layout', () => {
   expect(redis.identity('acme', { layout: 'hash' })).toBe(redis.identity('acme', { layout: 'json' }));
 });
+
+test.each([
+  ['hosts in capitals and the default port', { url: 'redis://Cache' }, { url: 'rediss://cache:6379/0' }],
+  ['nodes in another order', { cluster: { nodes: ['redis://b', 'redis://a'] } }, { cluster: { nodes: ['redis://a', 'redis://b', 'redis://c'] } }],
+  ['a node of a cluster alone', { cluster: { nodes: ['redis://a'] } }, { url: 'redis://a' }],
+  ['sentinels in another order', sentinels('main', 'b', 'a'), sentinels('main', 'a', 'b')],
+])('options with %s are one system (I11)', (_what, one, other) => {
+  expect(redis.system(redis.options.parse(one))).toBe(redis.system(redis.options.parse(other)));
+});
+
+test.each([
+  ['databases', { url: 'redis://a/1' }, { url: 'redis://a/2' }],
+  ['names of primaries', sentinels('main', 'a'), sentinels('other', 'a')],
+])('options with other %s are two systems', (_what, one, other) => {
+  expect(redis.system(redis.options.parse(one))).not.toBe(redis.system(redis.options.parse(other)));
+});
+
+test('a prefix needs a hash tag on a cluster, and nothing else does', () => {
+  const [cluster, single] = [redis.options.parse({ cluster: { nodes: ['redis://a'] } }), redis.options.parse({ url: 'redis://a' })];
+  expect(redis.placeProblem('acme:', { layout: 'keys' }, cluster)).toContain('hash tag');
+  expect(redis.placeProblem('{acme}:', { layout: 'keys' }, cluster)).toBeNull();
+  expect(redis.placeProblem('acme', { layout: 'hash' }, cluster)).toBeNull();
+  expect(redis.placeProblem('acme:', { layout: 'keys' }, single)).toBeNull();
+});
+
+function sentinels(name: string, ...hosts: readonly string[]): object {
+  return { sentinel: { name, nodes: hosts.map((host) => `redis://${host}`) } };
+}
