@@ -1,4 +1,5 @@
 import {
+  ActivityFailure,
   allHandlersFinished,
   ApplicationFailure,
   CancellationScope,
@@ -9,6 +10,7 @@ import {
   log,
   setCurrentDetails,
   setHandler,
+  TimeoutFailure,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -151,8 +153,9 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
       debts.settle(target);
       return [{ ...name, ...undone }];
     } catch (error) {
-      // Interrupted by a newer request: still owed, and the newer write undoes it first.
-      if (isCancellation(error)) return [];
+      // Interrupted by a newer request: still owed, and the newer write undoes it first. An undo is retried without limit, so one that ends as timed
+      // out was interrupted too, while its worker was gone and could not answer to it.
+      if (isCancellation(error) || (error instanceof ActivityFailure && error.cause instanceof TimeoutFailure)) return [];
       debts.settle(target);
       return [{ ...name, status: 'Failed', message: `could not be put back (${debt.reason}): ${writeFailureOf(error).message}` }];
     }
