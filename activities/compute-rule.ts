@@ -68,7 +68,7 @@ export async function computeRule(
   checkLimits(document);
   const secrets = findSecrets(document);
   if (secrets.length > 0) throw new InvalidInput(secrets);
-  const value = await validate(part, document, content, options.cue, signal);
+  const value = await validate(request.tenant, part, document, content, options.cue, signal);
   const variables = { ...part.variables, tenant: request.tenant, rule: name, env: environment };
   const targets = renderTargets({ request, rule, variables, document, value, definitions: options.definitions, fingerprint: options.fingerprint });
   const inputs = [...rule.from.files.map(({ pattern }) => expandFile(pattern, environment)), ...(rule.schema === 'none' ? [] : ['**/*.cue'])];
@@ -76,6 +76,7 @@ export async function computeRule(
 }
 
 async function validate(
+  tenant: string,
   part: Part,
   document: MapNode,
   content: ReadonlyMap<string, Uint8Array>,
@@ -89,7 +90,7 @@ async function validate(
   const files = new Map(part.schemaPaths.map((path) => [path, new TextDecoder().decode(content.get(path))]));
   if (!content.has(schema.file)) throw new InvalidInput([{ message: `the commit has no schema ${schema.file}; add it, or say schema: none` }]);
   const request = { files, file: schema.file, ...(schema.definition !== undefined && { definition: schema.definition }) };
-  const result = await cue.validate({ schema: request, document, rule: part.name, defaults: schema.defaults }, signal);
+  const result = await cue.validate({ tenant, schema: request, document, rule: part.name, defaults: schema.defaults }, signal);
   if (!result.ok) throw new InvalidInput(result.problems);
   if (result.secrets.length > 0) throw new InvalidInput(result.secrets.map(({ origin }) => ({ origin, message: SECRETS_UNAVAILABLE })));
   if (!schema.defaults || result.value === undefined) return value;

@@ -38,6 +38,8 @@ export interface CueRequest {
   readonly document: Node;
   /** Name of the rule, for the problems. */
   readonly rule?: string;
+  /** Tenants take turns, so that one with many slow schemas waits for itself; without it schemas do. */
+  readonly tenant?: string;
   /** Strings whose value the schema must not see and no message may quote (secret references): only their type is checked. */
   readonly opaque?: readonly Path[];
   /** Return the document completed with the schema's defaults. */
@@ -83,7 +85,9 @@ export function createCue({ timeoutMs = 2_000, maxQueue = 1_000, spare = 1 }: Cu
       if ('refused' in encoded) return { ok: false, problems: [encoded.refused] };
       // An engine that has served others may die of what they left in its memory: only a fresh one proves that this request is to blame.
       for (;;) {
-        const { outcome, served } = await pool.use(encoded.schemaId, signal, (engine) => ask(engine, encoded));
+        const { outcome, served } = await pool.use({ group: request.tenant ?? encoded.schemaId, schema: encoded.schemaId }, signal, (engine) =>
+          ask(engine, encoded),
+        );
         if (outcome.kind === 'response') return resultOf(request, JSON.parse(outcome.text) as EngineResponse);
         if (outcome.kind === 'timeout') {
           return refusal(

@@ -4,9 +4,16 @@ import { CueUnavailable } from './errors.ts';
 /** Hands requests to engines: fair between groups, in order within one. */
 export interface EnginePool {
   /** Calls `work` with an engine of its own; what the abort of `signal` interrupts is thrown away. Rejects with the signal's reason, or {@link CueUnavailable}. */
-  use<Result>(group: string, signal: AbortSignal, work: (engine: PooledEngine) => Promise<Result>): Promise<Result>;
+  use<Result>(turn: Turn, signal: AbortSignal, work: (engine: PooledEngine) => Promise<Result>): Promise<Result>;
   warm(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface Turn {
+  /** Who waits in one line: lines take turns, however long they are. */
+  readonly group: string;
+  /** Id of the schema; an engine that has it is preferred. */
+  readonly schema: string;
 }
 
 /** What a request sees of its engine. */
@@ -24,7 +31,7 @@ interface Slot {
 }
 
 interface Job {
-  readonly group: string;
+  readonly schema: string;
   readonly start: (slot: Slot) => void;
   readonly fail: (error: unknown) => void;
 }
@@ -65,15 +72,15 @@ export function createEnginePool({ engines, maxQueue, timeoutMs }: PoolOptions):
     }
     while (idle.length > 0 && queued > 0) {
       const job = next();
-      const slot = job && takeIdle(job.group);
+      const slot = job && takeIdle(job.schema);
       if (slot) job.start(slot);
     }
     if (queued > starting && all.size + starting < engines) growAside();
   }
 
-  /** Rather an engine that has the schema compiled; a group is a schema. */
-  function takeIdle(group: string): Slot | undefined {
-    const index = idle.findIndex((slot) => slot.schemas.has(group));
+  /** Rather an engine that has the schema compiled. */
+  function takeIdle(schema: string): Slot | undefined {
+    const index = idle.findIndex((slot) => slot.schemas.has(schema));
     return index >= 0 ? idle.splice(index, 1)[0] : idle.pop();
   }
 
@@ -112,7 +119,7 @@ export function createEnginePool({ engines, maxQueue, timeoutMs }: PoolOptions):
   }
 
   return {
-    use(group, signal, work) {
+    use({ group, schema }, signal, work) {
       return new Promise((resolve, reject) => {
         if (signal.aborted) return reject(signal.reason);
         if (closed) return reject(unavailable('the CUE engine is closed'));
@@ -120,11 +127,11 @@ export function createEnginePool({ engines, maxQueue, timeoutMs }: PoolOptions):
         let running: Slot | undefined;
         const onAbort = (): void => {
           if (running) void running.engine.stop();
-          else remove(job);
+          else remove(group, job);
           reject(signal.reason);
         };
         const job: Job = {
-          group,
+          schema,
           start(slot) {
             running = slot;
             work({ schemas: slot.schemas, served: slot.engine.served, run: (request) => slot.engine.run(request, timeoutMs) })
@@ -161,12 +168,12 @@ export function createEnginePool({ engines, maxQueue, timeoutMs }: PoolOptions):
     },
   };
 
-  function remove(job: Job): void {
-    const jobs = queues.get(job.group);
+  function remove(group: string, job: Job): void {
+    const jobs = queues.get(group);
     const index = jobs?.indexOf(job) ?? -1;
     if (!jobs || index < 0) return;
     jobs.splice(index, 1);
-    if (jobs.length === 0) queues.delete(job.group);
+    if (jobs.length === 0) queues.delete(group);
     queued--;
   }
 }

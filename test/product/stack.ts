@@ -65,6 +65,8 @@ export interface DeliveryOptions {
 export interface StackOptions {
   /** The bundle's tenant below `tenants.<name>:`, as YAML; `settings` allow file repositories. `{dir}` is the stack's directory. */
   readonly tenant: string;
+  /** More tenants by their whole names, each as `tenant` is. */
+  readonly neighbours?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly definitions?: Readonly<Record<string, SinkDefinition>>;
   readonly codecKey?: string;
@@ -137,9 +139,11 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   }
 
   async function writeBundle(tenantYaml: string): Promise<void> {
-    const lines = tenantYaml.replaceAll('{dir}', directory).replaceAll('{repository}', repository.url).trimEnd().split('\n');
-    const indented = lines.map((line) => `    ${line}`).join('\n');
-    await writeFile(bundlePath, `apiVersion: vartrack.dev/v1\nsettings: { allowFileRepositories: true }\ntenants:\n  ${tenant}:\n${indented}\n`);
+    const tenants = Object.entries({ [tenant]: tenantYaml, ...options.neighbours }).map(([name, yaml]) => {
+      const lines = yaml.replaceAll('{dir}', directory).replaceAll('{repository}', repository.url).trimEnd().split('\n');
+      return `  ${name}:\n${lines.map((line) => `    ${line}`).join('\n')}\n`;
+    });
+    await writeFile(bundlePath, `apiVersion: vartrack.dev/v1\nsettings: { allowFileRepositories: true }\ntenants:\n${tenants.join('')}`);
   }
 
   const stack: Stack = {
