@@ -3,7 +3,8 @@ import picomatch from 'picomatch';
 
 // One flavour for branches, tags and files, kept small so that a bundle reads the same everywhere: `*`, `**` (as a whole segment), `?`, `[…]`.
 // Dot files match as they do for git's own globs; braces are the templates', and a leading `!` means itself.
-const options = { dot: true, nobrace: true, noextglob: true, nonegate: true } as const;
+// With the flag `s` a file whose name has a line break is seen as well, not silently left out.
+const options = { dot: true, nobrace: true, noextglob: true, nonegate: true, flags: 's' } as const;
 
 const compiled = new LRUCache<string, (text: string) => boolean>({ max: 2_000 });
 

@@ -27,4 +27,9 @@ describe('globs over refs and paths', () => {
   ])('%s does not match %s', (pattern, text) => {
     expect(matchGlob(pattern, text)).toBe(false);
   });
+
+  test('sees names with line breaks', () => {
+    expect(matchGlob('a/**', 'a/b\nc/d\n.yaml')).toBe(true);
+    expect(matchGlob('a/*.yaml', 'a/\n.yaml')).toBe(true);
+  });
 });

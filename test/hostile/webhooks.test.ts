@@ -173,7 +173,7 @@ describeWith(['temporal', 'redis'], 'hostile webhooks', () => {
     const wrong = fc.oneof(
       fc.constantFrom<string | string[] | undefined>(undefined, '', 'sha256=', 'sha256=0', '0'.repeat(64), `sha256=${'0'.repeat(64)}`, 'x'.repeat(8_000)),
       fc.string({ unit: 'grapheme-ascii' }).map((text) => text.trim()),
-      fc.constantFrom(['doubled'], ['doubled', 'doubled']),
+      fc.constantFrom<string[]>(['doubled'], ['doubled', 'doubled']),
     );
     await fc.assert(
       fc.asyncProperty(signed, wrong, async ({ provider, event, payload }, signature) => {
@@ -181,7 +181,7 @@ describeWith(['temporal', 'redis'], 'hostile webhooks', () => {
         const forged: OutgoingHttpHeaders = { ...headers };
         for (const name of SIGNATURES.filter((name) => name in headers)) {
           if (signature === undefined) delete forged[name];
-          else forged[name] = Array.isArray(signature) ? [headers[name] ?? '', ...signature] : signature;
+          else forged[name] = Array.isArray(signature) ? [headers[name] ?? '', ...signature.map(String)] : signature;
         }
         expect((await send(provider, { headers: forged, body })).status).toBe(401);
       }),
