@@ -26,9 +26,10 @@ const READY_WITHIN_MS = 30_000;
 export async function startRedisSentinel(): Promise<SentinelSetup> {
   const [name, password] = ['settings', 'sentinel_secret'];
   const folder = await mkdtemp(join(tmpdir(), 'vartrack-sentinel-'));
-  const args = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
-  const primary = await startRedis({ args });
-  const replica = await startRedis({ args: [...args, '--replicaof', '127.0.0.1', String(primary.port)] });
+  // A replica keeps what it is sent in a file.
+  const args = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1', '--dir', folder];
+  const primary = await startRedis({ args: [...args, '--dbfilename', 'primary.rdb'] });
+  const replica = await startRedis({ args: [...args, '--dbfilename', 'replica.rdb', '--replicaof', '127.0.0.1', String(primary.port)] });
   const raw = [primary, replica].map((server) => clientOf(server.port));
   const [rawPrimary, rawReplica] = raw as [Redis, Redis];
   await until('replicates', async () => (await rawReplica.info('replication')).includes('master_link_status:up'));
