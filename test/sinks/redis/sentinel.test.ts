@@ -81,6 +81,9 @@ describeWith('redis', 'the redis sink behind a sentinel', () => {
     const [sink, at] = [await connect(setup), place('hash')];
     await sync(sink, at, { host: 'db1' });
     const made = await planFor(sink, at, { host: 'db2' });
+    // Replication lags, and a failover that loses the first write is not what this is about. WAIT waits for the writes of its own connection only.
+    await setup.raw.primary.set('marker', 'x');
+    expect(await setup.raw.primary.wait(1, 10_000)).toBe(1);
     // What a failover does to them, before the sentinel and the open connection hear of it.
     await setup.raw.replica.call('REPLICAOF', 'NO', 'ONE');
     await setup.raw.primary.call('REPLICAOF', '127.0.0.1', String(setup.replica.port));
