@@ -1,16 +1,26 @@
 import type { Cue } from '../clients/cue/cue.ts';
+import type { Git } from '../clients/git.ts';
 import { checkLimits } from '../clients/formats/document-limits.ts';
 import { parseDocument } from '../clients/formats/parse-document.ts';
 import type { FilePattern, Rule } from '../domain/bundle.ts';
 import { underlay } from '../domain/defaults.ts';
 import { assembleDocument } from '../domain/assemble.ts';
+import type { Fingerprint } from '../domain/ledger.ts';
 import { InvalidInput, type Problem } from '../domain/problem.ts';
 import { expandFile, type RefVariables } from '../domain/routing.ts';
 import { findSecrets, SECRETS_UNAVAILABLE } from '../domain/secret-reference.ts';
 import { isMap, valueOf, type MapNode, type Value } from '../domain/value.ts';
-import type { ComputeOptions } from './compute-stream.ts';
+import type { SinkDefinition } from '../sinks/sink.ts';
 import { renderTargets } from './render-targets.ts';
 import type { RuleState, StreamRequest } from './stream-state.ts';
+
+/** What validation works with. */
+export interface ComputeOptions {
+  readonly git: Git;
+  readonly cue: Cue;
+  readonly fingerprint: Fingerprint;
+  readonly definitions: Readonly<Record<string, SinkDefinition>>;
+}
 
 /** One rule in one environment, before its files are read. */
 export interface Part {

@@ -48,11 +48,18 @@ export function streamOf(rules: Rules, event: RefEvent, match: GlobMatcher): str
     case 'tag': {
       const patterns = all.map((rule) => entryFor(rule.environments.tags, event.name, match)?.[0]).filter((pattern) => pattern !== undefined);
       const best = patterns.toSorted(bySpecificity)[0];
+      // Tags that name their environments or places do not follow each other: each is the head of a stream of its own.
+      if (best !== undefined && all.some((rule) => isNamedByTag(rule, event.name, match))) return `tags:${event.name}`;
       return best === undefined ? null : `tags:${best}`;
     }
     case 'pull-request':
       return all.some((rule) => rule.environments.pullRequests !== undefined) ? `pr:${event.number}` : null;
   }
+}
+
+function isNamedByTag(rule: Rule, tag: string, match: GlobMatcher): boolean {
+  const entry = entryFor(rule.environments.tags, tag, match);
+  return entry !== null && [entry[1], ...rule.to.map(({ place }) => place)].some((template) => template.includes('{tag}'));
 }
 
 /**

@@ -51,13 +51,15 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
   let cancelled = false;
   void CancellationScope.current().cancelRequested.catch(() => {
     cancelled = true;
+    // What waits is cancelled with it. What comes from now on was answered "accepted" and is for the next run.
+    inbox.length = 0;
   });
   const interrupted = (): boolean => cancelled || inbox.length > 0;
 
   await CancellationScope.nonCancellable(async () => {
     for (let round = 1; ; round++) {
       if (!interrupted() && debts.size === 0) await condition(interrupted, '10s');
-      const joined = inbox.splice(0).filter((request) => !seen.has(request.id) && seen.add(request.id));
+      const joined = (cancelled ? [] : inbox.splice(0)).filter((request) => !seen.has(request.id) && seen.add(request.id));
       const newest = joined.at(-1);
       if (newest && !cancelled) {
         current = newest;
@@ -83,6 +85,7 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
     }
   });
 
+  if (cancelled && inbox.length > 0) await CancellationScope.nonCancellable(() => continueAsNew<typeof syncWorkflow>({ ...input, carried: inbox }));
   if (cancelled) throw new CancelledFailure('cancelled by a person; what was half done is undone');
   const answer = { requests: done.slice(-MOST_RESULTS) };
   const last = done.at(-1);
@@ -112,6 +115,7 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
       const failure = writeFailureOf(error);
       return closing({ status: 'Failed', summary: `could not be prepared: ${failure.message}`, targets: [], problems: [] });
     }
+    if (cancelled) return { status: 'Superseded', summary: 'cancelled by a person', targets: [], problems: [] };
     if (prepared.kind !== 'ready') return closing(outcomeWithoutWrites(prepared));
 
     phase = 'writing';

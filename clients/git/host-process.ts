@@ -29,7 +29,7 @@ function start(id: number, command: Command): void {
   // Its own process group, so that ending it ends the transport and the unpacking under it too.
   const child = spawn(file, args, { cwd: '/', env: command.env, stdio: 'pipe', detached: true });
   running.set(id, child);
-  collect(child, command)
+  void collect(child, command)
     .then(
       (exit): FromHost => ({ id, exit }),
       (error: unknown): FromHost => ({ id, error: error instanceof Error ? error.message : String(error) }),

@@ -37,7 +37,9 @@ export function createClusterConnection(name: string, seeds: readonly string[], 
         const reply = await nodeAt(address).command(`${name}: node ${address}`, ['CLUSTER', 'SLOTS'], new AbortController().signal);
         const topology = topologyOf(reply, address);
         known = topology.primaries;
-        await Promise.all([...nodes].filter(([each]) => !known.has(each)).map(([each, node]) => nodes.delete(each) && node.close()));
+        const gone = [...nodes].filter(([each]) => !known.has(each));
+        for (const [each] of gone) nodes.delete(each);
+        await Promise.all(gone.map(([, node]) => node.close()));
         return topology;
       } catch (error) {
         if (!(error instanceof SinkError)) throw error;

@@ -129,7 +129,7 @@ describe('the plan of a stream', () => {
   it('refuses what a run would refuse, and throws what may pass', async () => {
     const failing = (error: Error): PlanDeps => ({
       ...depsWith([], 1, () => empty),
-      desired: { compute: vi.fn().mockRejectedValue(error) } as unknown as PlanDeps['desired'],
+      desired: { compute: vi.fn<() => Promise<never>>().mockRejectedValue(error) } as unknown as PlanDeps['desired'],
     });
     expect(await plan(failing(new InvalidInput([{ rule: 'settings', message: 'is wrong' }])))).toEqual({
       kind: 'rejected',

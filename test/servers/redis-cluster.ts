@@ -91,7 +91,7 @@ async function startMember(): Promise<Member> {
   const { port } = server;
   const raw = new Redis({ host: '127.0.0.1', port, retryStrategy: () => 20, maxRetriesPerRequest: null });
   raw.on('error', () => undefined);
-  const id = String(await raw.cluster('MYID'));
+  const id = await raw.cluster('MYID');
   return {
     node: { port, id, raw, kill: () => server.kill() },
     busPort,
@@ -111,7 +111,7 @@ async function isUp(nodes: readonly ClusterNode[]): Promise<boolean> {
 }
 
 function infoOf(nodes: readonly ClusterNode[]): Promise<string[]> {
-  return Promise.all(nodes.map(async ({ raw }) => String(await raw.cluster('INFO'))));
+  return Promise.all(nodes.map(({ raw }) => raw.cluster('INFO')));
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
