@@ -136,6 +136,13 @@ describe('the stream of an event', () => {
     expect(streamOf(rules, { kind: 'pull-request', number: 42 }, matchGlob)).toBe('pr:42');
   });
 
+  test('is the tag itself where tags name their environments or places, since none of them follows another', () => {
+    const named = rule({ tags: { 'v*': '{tag}' } });
+    expect(streamOf({ named }, tag('v1'), matchGlob)).toBe('tags:v1');
+    expect(streamOf({ placed: rule({ tags: { 'v*': 'production' } }, 'acme:{env}:{tag}') }, tag('v1'), matchGlob)).toBe('tags:v1');
+    expect(streamOf({ named, settings }, tag('v2'), matchGlob)).toBe('tags:v2');
+  });
+
   test('is null where no rule routes it', () => {
     expect(streamOf(rules, branch('x/y'), matchGlob)).toBeNull();
     expect(streamOf(rules, tag('x'), matchGlob)).toBeNull();
