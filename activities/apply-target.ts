@@ -1,12 +1,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import { GitError, type Git } from '../clients/git.ts';
-import { matchGlob } from '../clients/glob.ts';
-import type { Repository } from '../domain/bundle.ts';
 import type { ChangeCounts } from '../domain/status.ts';
 import { undoOf, type Ledger } from '../domain/ledger.ts';
-import type { LiveState, Plan, WritePlan } from '../domain/plan.ts';
-import { someOf } from '../domain/plan.ts';
-import { headOfStream, refNameOf } from '../domain/stream-head.ts';
+import { someOf, type LiveState, type Plan, type WritePlan } from '../domain/plan.ts';
 import { SinkError } from '../sinks/errors.ts';
 import type { Sink, SinkContext } from '../sinks/sink.ts';
 import { FAILURE } from '../workflows/messages.ts';
@@ -15,6 +10,7 @@ import { assessTarget } from './assess-target.ts';
 import { attempt, type Attempt } from './attempt.ts';
 import type { ActivityDeps } from './deps.ts';
 import { liveDigest } from './live-digest.ts';
+import { newerThan } from './newer-than.ts';
 import { parkedMessage } from './pause.ts';
 import { undoWrite } from './undo-write.ts';
 import { repositoryOf, type RuleState, type TargetState } from './stream-state.ts';
@@ -76,7 +72,7 @@ async function write(work: Work): Promise<Applied> {
     await work.allowed;
     // A first attempt finds the mark before it has done anything, or a later read finds a new one: the run gave this write up and undid it.
     if (live.ledger?.write === undoOf(input.write) && live.ledger.generation !== undone && (own.isFirst || tries > 0)) throw shutOut(input);
-    const newer = target.retired ? null : await newerThan(work, live);
+    const newer = target.retired ? null : await newerThan(deps, input, live.ledger, own.signal);
     if (newer !== null) return { status: 'Superseded', message: newer };
     const isOurs = live.ledger?.write === input.write;
     const plan = await assess(work, live);
@@ -154,38 +150,6 @@ export const UNKNOWN_PRIOR = 'unknown';
 function countsOf(plan: WritePlan): ChangeCounts {
   const keys = [...plan.puts.map(({ entry }) => entry.key), ...plan.deletes.map(({ key }) => key)].slice(0, KEYS_NAMED);
   return { puts: plan.puts.length, deletes: plan.deletes.length, adopted: plan.adopted.length, keys };
-}
-
-/** Why the place must not be written, if what stands there is not older than this commit (I7). */
-async function newerThan({ deps, input, own }: Work, live: LiveState): Promise<string | null> {
-  const { tenant, repository: name, stream, commit, request } = input;
-  const ledger = live.ledger;
-  if (!ledger || ledger.commit === commit || Object.keys(ledger.keys).length === 0 || !ledger.stream.startsWith(`${name}/`)) return null;
-  const repository = repositoryOf({ bundle: deps.bundle(), tenant, repository: name });
-  if ((await deps.git.isAncestor(repository, ledger.commit, commit, own.signal)) === 'yes') return null;
-  const there = `${ledger.commit.slice(0, 12)} of ${ledger.stream} is there`;
-  if (ledger.stream !== `${name}/${stream}`) {
-    // Two streams may feed one environment (a branch and its tags): what contains this commit is newer, whichever brought it.
-    const isOlder = (): ReturnType<Git['isAncestor']> => deps.git.isAncestor(repository, commit, ledger.commit, own.signal);
-    const known = await isOlder();
-    // Another worker wrote it, and this one's mirror has never seen the commit.
-    const isNewer = known === 'unknown' && (await fetchIfThere(deps.git, repository, ledger.commit, own.signal)) ? await isOlder() : known;
-    return isNewer === 'yes' ? `${there}, which is newer` : null;
-  }
-  // A force push, a moved tag, or a run that is late: the remote says now which commit the stream is at.
-  const head = headOfStream(stream, refNameOf(repository.provider, request.ref), await deps.git.heads(repository, own.signal), matchGlob);
-  return head === commit ? null : `${there} and the stream is at ${head?.slice(0, 12) ?? 'no commit'} now`;
-}
-
-/** False for a commit that the remote no longer has: a force push gave it up, and nothing that is there now is older. */
-async function fetchIfThere(git: Git, repository: Repository, commit: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    await git.fetch(repository, commit, signal);
-    return true;
-  } catch (error) {
-    if (error instanceof GitError && error.reason === 'not-found' && error.missing !== 'repository') return false;
-    throw error;
-  }
 }
 
 function assess({ deps, input, own, rule, target }: Work, live: LiveState): Promise<Plan> {
