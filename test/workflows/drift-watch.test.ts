@@ -48,14 +48,14 @@ describeWith('temporal', 'DriftWatchWorkflow', () => {
       await watch.signal(resumeSignal, { by: 'nobody paused it' });
       await watch.signal(pauseSignal, { by: 'ann', reason: 'a' });
       await watch.signal(resumeSignal, { by: 'bob' });
-      await vi.waitFor(() => expect(requested).toEqual(['bob']), { timeout: 10_000 });
+      await vi.waitFor(() => expect(requested).toEqual(['bob']), { timeout: 25_000 });
       await watch.signal(pauseSignal, { by: 'ann', reason: 'b', until: new Date(Date.now() + 1_500).toISOString() });
-      await vi.waitFor(() => expect(requested).toEqual(['bob', 'the end of the pause']), { timeout: 10_000 });
+      await vi.waitFor(() => expect(requested).toEqual(['bob', 'the end of the pause']), { timeout: 25_000 });
       expect(await createPauseReader(client)(tenant)).toBeNull();
       await recordHistory(watch);
       await watch.terminate('the test is over');
     });
-  });
+  }, 60_000);
 
   it('is not paused where it was never started', async () => {
     expect(await createPauseReader(lab.client)('no-such-tenant')).toBeNull();
