@@ -1,4 +1,14 @@
-import { allHandlersFinished, condition, continueAsNew, log, setCurrentDetails, setHandler, upsertMemo, workflowInfo } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  log,
+  setCurrentDetails,
+  setDefaultSignalHandler,
+  setHandler,
+  upsertMemo,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { requestSync } from './activity-proxies.ts';
 import { driftStateQuery, PAUSE_MEMO, pauseSignal, resumeSignal, type DriftWatchInput, type Pause } from './messages.ts';
 
@@ -11,8 +21,12 @@ type Message = { readonly kind: 'pause'; readonly pause: Omit<Pause, 'since'> } 
 export async function driftWatchWorkflow(input: DriftWatchInput): Promise<void> {
   const messages: Message[] = [];
   let pause: Pause | null = input.pause ?? null;
-  setHandler(pauseSignal, (asked) => void messages.push({ kind: 'pause', pause: asked }));
-  setHandler(resumeSignal, ({ by }) => void messages.push({ kind: 'resume', by }));
+  // One handler for both: signals that wait for the first task are handed over name by name, and a resume must not overtake its pause.
+  setDefaultSignalHandler((name, asked) => {
+    if (name === pauseSignal.name) messages.push({ kind: 'pause', pause: asked as Omit<Pause, 'since'> });
+    else if (name === resumeSignal.name) messages.push({ kind: 'resume', by: (asked as { readonly by: string }).by });
+    else log.warn('a signal of an unknown name', { name });
+  });
   setHandler(driftStateQuery, () => ({ tenant: input.tenant, pause }));
   show();
 

@@ -14,6 +14,10 @@ export function writeFailureOf(error: unknown): WriteFailure {
   // Not wrapped, it was cancelled before it was scheduled: nothing ran.
   if (error instanceof CancelledFailure) return { kind: 'cancelled', message: 'cancelled before it began', mayHaveWritten: false };
   const cause = error instanceof ActivityFailure ? error.cause : error;
+  // Cancelled at the moment at which it failed by itself: what it says of the place still holds.
+  if (error instanceof ActivityFailure && error.retryState === 'CANCEL_REQUESTED' && cause instanceof ApplicationFailure) {
+    return { ...writeFailureOf(cause), kind: 'cancelled' };
+  }
   if (cause instanceof CancelledFailure) return { kind: 'cancelled', message: 'cancelled', mayHaveWritten: !saysUntouched(cause.details?.[0], 'ended') };
   if (cause instanceof TimeoutFailure) {
     // Out of time between two attempts, the last one's own words come with it; killed in the middle of one, nobody knows.

@@ -6,11 +6,9 @@ import {
   CancelledFailure,
   condition,
   continueAsNew,
-  isCancellation,
   log,
   setCurrentDetails,
   setHandler,
-  TimeoutFailure,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -157,9 +155,9 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
       debts.settle(target);
       return [{ ...name, ...undone }];
     } catch (error) {
-      // Interrupted by a newer request: still owed, and the newer write undoes it first. An undo is retried without limit, so one that ends as timed
-      // out was interrupted too, while its worker was gone and could not answer to it.
-      if (isCancellation(error) || (error instanceof ActivityFailure && error.cause instanceof TimeoutFailure)) return [];
+      // An undo is retried without limit, so all but a refusal for good is an interruption by a newer request: cancelled, failed just as it was
+      // cancelled, or timed out because its worker was gone and could not answer to that. It is still owed, and the newer write undoes it first.
+      if (!(error instanceof ActivityFailure && error.retryState === 'NON_RETRYABLE_FAILURE')) return [];
       debts.settle(target);
       return [{ ...name, status: 'Failed', message: `could not be put back (${debt.reason}): ${writeFailureOf(error).message}` }];
     }
