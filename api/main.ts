@@ -79,11 +79,14 @@ export async function startApi(env: Readonly<Record<string, string | undefined>>
 
 /** Runs until SIGTERM or SIGINT, then ends the process; SIGHUP reloads the bundle. */
 export async function runApi(): Promise<never> {
-  const api = await startApi(process.env);
-  process.on('SIGHUP', () => void api.reload());
-  await new Promise<void>((resolve) => {
+  // From the beginning: a signal that comes while it starts, or just as it says that it listens, would end it without a drain.
+  const asked = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
+  const starting = startApi(process.env);
+  process.on('SIGHUP', () => void starting.then((running) => running.reload()));
+  const api = await starting;
+  await asked;
   await api.stop();
   // An attempt to reach Temporal may be under way and would hold the process until its timeout.
   process.exit(0);

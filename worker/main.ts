@@ -55,12 +55,14 @@ export async function startWorker(env: Readonly<Record<string, string | undefine
 
 /** Runs until SIGTERM or SIGINT; SIGHUP reloads the bundle. */
 export async function runWorker(): Promise<void> {
-  const worker = await startWorker(process.env);
-  process.on('SIGHUP', () => void worker.reload());
-  await new Promise<void>((resolve, reject) => {
+  // From the beginning: a signal that comes just as it begins to poll would end it in the middle of its first work.
+  const asked = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
-    worker.running.then(resolve, reject);
   });
+  const starting = startWorker(process.env);
+  process.on('SIGHUP', () => void starting.then((running) => running.reload()));
+  const worker = await starting;
+  await Promise.race([asked, worker.running]);
   await worker.stop();
 }
 
