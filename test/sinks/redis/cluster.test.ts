@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { placeKeys } from '../../../sinks/redis/place-keys.ts';
 import { keySlot } from '../../../sinks/redis/key-slot.ts';
 import { redis } from '../../../sinks/redis.ts';
-import type { SinkError } from '../../../sinks/errors.ts';
 import type { Place, Sink } from '../../../sinks/sink.ts';
 import { describeWith } from '../../servers/describe-with.ts';
 import { startRedisCluster, type ClusterNode, type RedisCluster } from '../../servers/redis-cluster.ts';
-import { canary, contextFor, failure, fingerprint } from '../contract/scenario.ts';
+import { canary, contextFor, failure } from '../contract/scenario.ts';
+import { keepWriting } from './keep-writing.ts';
 import { place, planFor, sync } from './sync.ts';
 
 async function connectTo(nodes: readonly string[]): Promise<Sink> {
@@ -147,39 +147,15 @@ describeWith('redis', 'the redis sink, on a cluster that loses a primary', () =>
     const tag = at.name;
     const places = [at, place('json', `{${tag}}:document`), place('keys', `{${tag}}:keys:`)];
     for (const each of places) await sync(sink, each, { host: 'db0' });
-    let written = 0;
-    const failures: string[] = [];
-    const stop = new AbortController();
-    onTestFinished(() => stop.abort());
-    const writers = places.map(async (each) => {
-      while (!stop.signal.aborted) {
-        try {
-          await sync(sink, each, { host: `db${++written}`, port: written });
-        } catch (error) {
-          failures.push((error as SinkError).reason ?? String(error));
-          // A refusal can come without a turn of the event loop, and the loop has to hear that the socket is gone.
-          await new Promise((resolve) => setImmediate(resolve));
-        }
-      }
-    });
-    await expect.poll(() => written).toBeGreaterThan(20);
+    const { written, failures, stopConsistent } = keepWriting(sink, places);
+    await expect.poll(written).toBeGreaterThan(20);
     await source.kill();
     await expect.poll(() => failures.length, { timeout: 10_000 }).toBeGreaterThan(0);
-    const during = written;
+    const during = written();
     const recovered = async () =>
       (await Promise.allSettled(places.map((each) => sink.read(each, contextFor([]))))).every(({ status }) => status === 'fulfilled');
     await expect.poll(recovered, { timeout: 20_000 }).toBe(true);
-    await expect.poll(() => written).toBeGreaterThan(during + 20);
-    stop.abort();
-    await Promise.all(writers);
-
-    // A conflict is a retry's: the write before may have been done, and lost its answer.
-    expect(failures.filter((reason) => reason !== 'unavailable' && reason !== 'conflict')).toEqual([]);
-    for (const each of places) {
-      const live = await sink.read(each, { ...contextFor([]), keys: ['host', 'port'] });
-      const found = Object.fromEntries([...live.entries].map(([key, text]) => [key, text === null ? null : fingerprint(text)]));
-      expect(found).toEqual(live.ledger?.keys ?? {});
-      expect(await sink.restore(each, live.ledger?.generation ?? 0, contextFor([]))).toMatchObject({ generation: (live.ledger?.generation ?? 0) + 1 });
-    }
+    await expect.poll(written).toBeGreaterThan(during + 20);
+    await stopConsistent();
   });
 });

@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest';
-import type { SinkError } from '../../../sinks/errors.ts';
 import { redis } from '../../../sinks/redis.ts';
 import type { Sink } from '../../../sinks/sink.ts';
 import { describeWith } from '../../servers/describe-with.ts';
 import { startRedisSentinel, type SentinelSetup } from '../../servers/redis-sentinel.ts';
-import { contextFor, failure, fingerprint } from '../contract/scenario.ts';
+import { contextFor, failure } from '../contract/scenario.ts';
+import { keepWriting } from './keep-writing.ts';
 import { place, planFor, sync } from './sync.ts';
 
 describeWith('redis', 'the redis sink behind a sentinel', () => {
@@ -41,39 +41,15 @@ describeWith('redis', 'the redis sink behind a sentinel', () => {
     const setup = await start();
     const sink = await connect(setup);
     const places = [place('hash'), place('json'), place('keys')];
-    let written = 0;
-    const failures: string[] = [];
-    const stop = new AbortController();
-    onTestFinished(() => stop.abort());
-    const writers = places.map(async (each) => {
-      while (!stop.signal.aborted) {
-        try {
-          await sync(sink, each, { host: `db${++written}`, port: written });
-        } catch (error) {
-          failures.push((error as SinkError).reason ?? String(error));
-          // A refusal can come without a turn of the event loop, and the loop has to hear that the socket is gone.
-          await new Promise((resolve) => setImmediate(resolve));
-        }
-      }
-    });
-    await expect.poll(() => written).toBeGreaterThan(20);
+    const { written, failures, stopConsistent } = keepWriting(sink, places);
+    await expect.poll(written).toBeGreaterThan(20);
     await setup.primary.kill();
     await expect.poll(() => failures.length, { timeout: 10_000 }).toBeGreaterThan(0);
     const isPromoted = async () => (await setup.raw.replica.info('replication')).includes('role:master');
     await expect.poll(isPromoted, { timeout: 20_000 }).toBe(true);
     const before = await setup.raw.replica.hget(places[0]?.name ?? '', 'port');
     await expect.poll(() => setup.raw.replica.hget(places[0]?.name ?? '', 'port'), { timeout: 10_000 }).not.toBe(before);
-    stop.abort();
-    await Promise.all(writers);
-
-    // A conflict is a retry's: the write before may have been done, and lost its answer.
-    expect(failures.filter((reason) => reason !== 'unavailable' && reason !== 'conflict')).toEqual([]);
-    for (const each of places) {
-      const live = await sink.read(each, { ...contextFor([]), keys: ['host', 'port'] });
-      const found = Object.fromEntries([...live.entries].map(([key, text]) => [key, text === null ? null : fingerprint(text)]));
-      expect(found).toEqual(live.ledger?.keys ?? {});
-      expect(await sink.restore(each, live.ledger?.generation ?? 0, contextFor([]))).toMatchObject({ generation: (live.ledger?.generation ?? 0) + 1 });
-    }
+    await stopConsistent();
   }, 60_000);
 
   test('a primary that was demoted refuses the write, and the next call goes to the new one', async () => {
