@@ -1,12 +1,34 @@
+import { consul } from './recipes/consul.ts';
+import { etcd } from './recipes/etcd.ts';
+import { ferretdb } from './recipes/ferretdb.ts';
 import { gitea } from './recipes/gitea.ts';
+import { helm3 } from './recipes/helm3.ts';
+import { helm4 } from './recipes/helm4.ts';
+import { kubeApiserver } from './recipes/kube-apiserver.ts';
 import { redis } from './recipes/redis.ts';
 import { seaweedfs } from './recipes/seaweedfs.ts';
 import { sshd } from './recipes/sshd.ts';
 import { temporal } from './recipes/temporal.ts';
+import { vault } from './recipes/vault.ts';
+import { zookeeper } from './recipes/zookeeper.ts';
 import type { Recipe } from './recipe.ts';
 
 /** Every real server the tests know. Adding one is a file in recipes/ and a line here. */
-const recipes = { temporal, redis, sshd, gitea, seaweedfs } satisfies Record<string, Recipe>;
+const recipes = {
+  temporal,
+  redis,
+  sshd,
+  seaweedfs,
+  zookeeper,
+  etcd,
+  ferretdb,
+  helm4,
+  helm3,
+  'kube-apiserver': kubeApiserver,
+  gitea,
+  consul,
+  vault,
+} satisfies Record<string, Recipe>;
 
 export type ServerName = keyof typeof recipes;
 

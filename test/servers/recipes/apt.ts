@@ -6,11 +6,13 @@ import { run } from '../run.ts';
 let queue: Promise<unknown> = Promise.resolve();
 let lists: Promise<void> | undefined;
 
-/** A server from the distribution: `program` is looked for, `debianPackage` is installed if the machine has apt and we are root. */
-export function fromApt(program: string, debianPackage: string): Recipe {
+/**
+ * A server from the distribution: `program` is looked for on PATH (or in `folder`), `debianPackage` is installed if the machine has apt and we are root.
+ */
+export function fromApt(program: string, debianPackage: string, folder?: string): Recipe {
   return {
     title: program,
-    locate: () => findExecutable(program),
+    locate: () => findExecutable(program, folder),
     async install(progress) {
       if ((await findExecutable('apt-get')) === undefined) throw new Error(`there is no apt-get: install ${program} and put it on PATH`);
       if (process.getuid?.() !== 0) throw new Error(`needs root: run "sudo apt-get install ${debianPackage}"`);
@@ -22,7 +24,7 @@ export function fromApt(program: string, debianPackage: string): Recipe {
       });
       queue = installed.catch(() => undefined);
       await installed;
-      const path = await findExecutable(program);
+      const path = await findExecutable(program, folder);
       if (path === undefined) throw new Error(`the package ${debianPackage} brought no ${program}`);
       return path;
     },

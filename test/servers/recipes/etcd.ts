@@ -1,0 +1,3 @@
+import { fromApt } from './apt.ts';
+
+export const etcd = fromApt('etcd', 'etcd-server');
