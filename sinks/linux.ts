@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { credentialReference } from '../schemas/credential-reference.ts';
 import { duration } from '../schemas/duration.ts';
+import { documentProblem, renderLeaf } from './leaf-document.ts';
 import { createLinuxSink } from './linux/connection.ts';
-import { parseFile, renderEntry, renderFile } from './linux/document.ts';
 import { createLocalShell } from './linux/local.ts';
 import { MAX_FILE_BYTES } from './linux/shell.ts';
 import { createSshShell } from './linux/ssh.ts';
-import { SinkError } from './errors.ts';
 import { defineSink, type Capabilities, type ResolveCredential } from './sink.ts';
 
 const absolutePath = z.string().refine((path) => pathProblem(path) === null, { error: ({ input }) => `the path ${pathProblem(String(input))}` });
@@ -80,18 +79,8 @@ export const linux = defineSink<LinuxOptions, LinuxFields>({
     return /^\..*\.vartrack(\.|$)/.test(base) ? 'the path is a name that varTrack keeps for its ledgers' : null;
   },
   identity: (name) => name,
-  render: (entry, fields) => renderEntry(entry, fields.layout),
-  limitProblem(entries, fields) {
-    try {
-      const bytes = renderFile(entries, [], fields.layout);
-      if (bytes.length > MAX_FILE_BYTES) return `the file would have ${bytes.length} bytes, above the limit of ${MAX_FILE_BYTES}`;
-      const back = parseFile(bytes, 'the new file', fields.layout);
-      return 'corrupt' in back ? `the new file could not be read back: it ${back.corrupt}` : null;
-    } catch (error) {
-      if (error instanceof SinkError) return error.message;
-      throw error;
-    }
-  },
+  render: (entry, fields) => renderLeaf(entry, fields.layout),
+  limitProblem: (entries, { layout }) => documentProblem(entries, 'file', layout, MAX_FILE_BYTES),
   async connect(parsed, resolve) {
     const shell =
       parsed.transport === 'local'

@@ -3,7 +3,8 @@ import { leafText } from '../domain/flatten.ts';
 import type { RenderedEntry } from '../domain/plan.ts';
 import { formatPath } from '../domain/value.ts';
 import { SinkError } from './errors.ts';
-import { MAX_DOCUMENT_BYTES, objectFormats, readDocument, renderLeaf, writeDocument } from './s3/document.ts';
+import { documentProblem, renderLeaf } from './leaf-document.ts';
+import { MAX_DOCUMENT_BYTES } from './s3/changes.ts';
 import { createObjects } from './s3/objects.ts';
 import { clientConfig, s3Options, systemOf } from './s3/options.ts';
 import { entryName, isReserved, MAX_ENTRY_NAME_BYTES, placeNameProblem } from './s3/place-names.ts';
@@ -12,7 +13,7 @@ import { defineSink } from './sink.ts';
 
 const destination = z.strictObject({
   layout: z.enum(['object', 'keys']).default('object').describe('object: the place is one object, a document; keys: it is a prefix of one object for each key'),
-  format: z.enum(objectFormats).default('json').describe('Of the document; with layout object'),
+  format: z.enum(['json', 'yaml', 'env', 'properties', 'toml']).default('json').describe('Of the document; with layout object'),
   cacheControl: z.string().min(1).optional().describe('Cache-Control of what is written; if absent, what the object has stays'),
   storageClass: z
     .string()
@@ -64,15 +65,7 @@ export const s3 = defineSink({
       const bytes = entries.reduce((sum, entry) => sum + Buffer.byteLength(entry.text), 0);
       return bytes > MAX_KEYS_BYTES ? `it has ${bytes} bytes, above the limit of ${MAX_KEYS_BYTES} for one prefix` : null;
     }
-    try {
-      const bytes = writeDocument(entries, [], format);
-      if (bytes.length > MAX_DOCUMENT_BYTES) return `the object would have ${bytes.length} bytes, above the limit of ${MAX_DOCUMENT_BYTES}`;
-      const back = readDocument(bytes, format);
-      return 'corrupt' in back ? `the new object could not be read back: it ${back.corrupt}` : null;
-    } catch (error) {
-      if (error instanceof SinkError) return error.message;
-      throw error;
-    }
+    return documentProblem(entries, 'object', format, MAX_DOCUMENT_BYTES);
   },
 
   connect: async (options, resolve) => createStore(createObjects(options, () => clientConfig(options, resolve))),

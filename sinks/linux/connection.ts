@@ -4,7 +4,7 @@ import type { LiveState, RenderedEntry, WritePlan } from '../../domain/plan.ts';
 import { SinkError } from '../errors.ts';
 import type { Place, Receipt, Sink, SinkContext } from '../sink.ts';
 import type { LinuxFields } from '../linux.ts';
-import { parseFile, renderFile } from './document.ts';
+import { readDocument, writeDocument } from '../leaf-document.ts';
 import { CommandFailure, parseReply, type Reply } from './reply.ts';
 import { applyScript, readScript, restoreScript } from './scripts.ts';
 import { MAX_FILE_BYTES, type Shell } from './shell.ts';
@@ -63,8 +63,8 @@ export function createLinuxSink(shell: Shell, options: LinuxSinkOptions): Sink {
 
   async function read(place: Place<LinuxFields>, context: SinkContext): Promise<LiveState> {
     const sight = await look(place, context, 0);
-    const content = sight.content && parseFile(sight.content, place.name, place.fields.layout);
-    const entries = content && 'entries' in content ? [...content.entries.values()] : [];
+    const content = sight.content && readDocument(sight.content, place.name, place.fields.layout, MAX_FILE_BYTES);
+    const entries = content && 'leaves' in content ? [...content.leaves.values()] : [];
     return {
       exists: sight.content !== null,
       entries: new Map(entries.map((entry) => [entry.key, entry.text])),
@@ -78,7 +78,7 @@ export function createLinuxSink(shell: Shell, options: LinuxSinkOptions): Sink {
     const { fields } = place;
     // A plan that moves the ledger only leaves the file, its inode and the service that reads it alone.
     const touched = plan.content !== 'keep';
-    const content = plan.content === 'write' ? renderFile(plan.entries, await keptOf(place, plan, context), fields.layout) : Buffer.alloc(0);
+    const content = plan.content === 'write' ? writeDocument(plan.entries, await keptOf(place, plan, context), fields.layout) : Buffer.alloc(0);
     if (content.length > MAX_FILE_BYTES) throw tooLarge(content.length, where(place));
     const intent = Buffer.from(encodeLedger(intentLedger(plan.ledger, plan.base.ledger)));
     const ledger = Buffer.from(encodeLedger(plan.ledger));
@@ -113,9 +113,9 @@ export function createLinuxSink(shell: Shell, options: LinuxSinkOptions): Sink {
   async function keptOf(place: Place<LinuxFields>, plan: WritePlan, context: SinkContext): Promise<readonly RenderedEntry[]> {
     if (plan.kept.length === 0) return [];
     const sight = await look(place, context, 0);
-    const content = sight.content && parseFile(sight.content, place.name, place.fields.layout);
-    if (versionOf(sight) !== plan.base.version || !content || !('entries' in content)) throw moved(where(place));
-    return plan.kept.map((key) => content.entries.get(key) ?? raise(moved(where(place))));
+    const content = sight.content && readDocument(sight.content, place.name, place.fields.layout, MAX_FILE_BYTES);
+    if (versionOf(sight) !== plan.base.version || !content || !('leaves' in content)) throw moved(where(place));
+    return plan.kept.map((key) => content.leaves.get(key) ?? raise(moved(where(place))));
   }
 
   async function restore(place: Place<LinuxFields>, generation: number, context: SinkContext): Promise<Receipt> {

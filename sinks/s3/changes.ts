@@ -1,7 +1,7 @@
 import type { WritePlan } from '../../domain/plan.ts';
 import type { S3Fields } from '../s3.ts';
 import type { Place } from '../sink.ts';
-import { contentTypeOf, readDocument, writeDocument } from './document.ts';
+import { contentTypeOf, readDocument, writeDocument } from '../leaf-document.ts';
 import type { Attributes, StoredObject } from './objects.ts';
 import { entryName, placeNames } from './place-names.ts';
 
@@ -18,6 +18,7 @@ export interface Change {
   readonly expected: { readonly etag: string | null } | { readonly text: string | null | undefined };
 }
 
+export const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
 export const ABSENT = '-';
 
 /** The objects that the plan is about, in the order of {@link changesOf}. */
@@ -69,7 +70,7 @@ export function attributesFor({ layout, fields }: Place<S3Fields>, live: StoredO
 }
 
 function newDocument({ fields }: Place<S3Fields>, plan: WritePlan, document: StoredObject | null): Buffer {
-  const content = plan.kept.length > 0 && document ? readDocument(document.body, fields.format) : undefined;
+  const content = plan.kept.length > 0 && document ? readDocument(document.body, 'object', fields.format, MAX_DOCUMENT_BYTES) : undefined;
   const leaves = content && 'leaves' in content ? content.leaves : undefined;
   return writeDocument(
     plan.entries,

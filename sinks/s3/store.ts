@@ -4,9 +4,9 @@ import { decideRestore, intentLedger, restoredLedger, type Ledger } from '../../
 import type { LiveState, WritePlan } from '../../domain/plan.ts';
 import { SinkError } from '../errors.ts';
 import type { Place, Receipt, Sink, SinkContext } from '../sink.ts';
-import { ABSENT, attributesFor, changesOf, namesOf, standsAsPlanned, type Change } from './changes.ts';
+import { ABSENT, MAX_DOCUMENT_BYTES, attributesFor, changesOf, namesOf, standsAsPlanned, type Change } from './changes.ts';
 import { createConditionsCheck } from './conditions.ts';
-import { readDocument, MAX_DOCUMENT_BYTES } from './document.ts';
+import { readDocument } from '../leaf-document.ts';
 import { createClaim, type Claim } from './claim.ts';
 import { inParallel } from './in-parallel.ts';
 import { decodeLedgerObject, type Before, type LedgerObject } from './ledger-object.ts';
@@ -75,7 +75,7 @@ export function createStore(objects: Objects): Sink {
       }
       const [document = null] = found;
       const version = `${seen?.etag ?? ABSENT} ${document?.etag ?? ABSENT}`;
-      const content = document === null ? { leaves: new Map<string, never>() } : readDocument(document.body, place.fields.format);
+      const content = document === null ? { leaves: new Map<string, never>() } : readDocument(document.body, 'object', place.fields.format, MAX_DOCUMENT_BYTES);
       if ('corrupt' in content) return { ...base, entries: new Map(), version, corrupt: content.corrupt };
       return { ...base, entries: new Map([...content.leaves].map(([key, leaf]) => [key, leaf.text])), version };
     }

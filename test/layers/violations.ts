@@ -1,5 +1,5 @@
 import { type Import, importsOf } from './imports-of.ts';
-import { freeFolders, layerRules, singleHomes, SINK_CONTRACT, sinkVendors } from './layer-rules.ts';
+import { freeFolders, layerRules, singleHomes, SINK_CONTRACT, SINK_PARTS, sinkVendors } from './layer-rules.ts';
 
 /** What a source file imports that its layer may not, one readable line each. */
 export function violations(file: string, text: string): string[] {
@@ -22,10 +22,10 @@ function isAllowed(file: string, { target, typeOnly }: Import): boolean {
   return matches(rule.allowed, target) || (typeOnly && matches(rule.types ?? [], target));
 }
 
-/** A sink knows the contract and its own folder, never another sink; only the registry knows them all. */
+/** A sink knows the contract, the parts and its own folder, never another sink; only the registry knows them all. */
 function isAllowedInSink(file: string, target: string): boolean {
   const kind = kindOf(file);
-  if (target.startsWith('sinks/')) return file === 'sinks/registry.ts' || SINK_CONTRACT.includes(target) || kindOf(target) === kind;
+  if (target.startsWith('sinks/')) return file === 'sinks/registry.ts' || matches([...SINK_CONTRACT, ...SINK_PARTS], target) || kindOf(target) === kind;
   return matches(layerRules['sinks']?.allowed ?? [], target) || (sinkVendors[kind] ?? []).includes(target);
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { linux, type LinuxFields } from '../../sinks/linux.ts';
 import { createLinuxSink } from '../../sinks/linux/connection.ts';
-import { renderFile } from '../../sinks/linux/document.ts';
+import { writeDocument } from '../../sinks/leaf-document.ts';
 import { createLocalShell } from '../../sinks/linux/local.ts';
 import type { Place, Sink } from '../../sinks/sink.ts';
 import { freePort } from '../servers/free-port.ts';
@@ -143,7 +143,7 @@ function filesBelow(root: string): Pick<Bench, 'placeName' | 'write' | 'writeLed
   return {
     placeName: () => join(root, randomUUID(), 'app.conf'),
     write: (place, entries) =>
-      entries.length === 0 ? rm(place.name, { force: true }) : put(place.name, renderFile(entries, [], (place.fields as LinuxFields).layout)),
+      entries.length === 0 ? rm(place.name, { force: true }) : put(place.name, writeDocument(entries, [], (place.fields as LinuxFields).layout)),
     writeLedger: (place, text) => put(sidecar(place.name), text),
     look: async ({ name }) => {
       const [bytes, status, ledger, undo] = await Promise.all([

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { plan, type WritePlan } from '../../domain/plan.ts';
 import type { Place, Sink } from '../../sinks/sink.ts';
 import { s3, type S3Fields } from '../../sinks/s3.ts';
-import { contentTypeOf, writeDocument } from '../../sinks/s3/document.ts';
+import { contentTypeOf, writeDocument } from '../../sinks/leaf-document.ts';
 import { createObjects, type Objects } from '../../sinks/s3/objects.ts';
 import { clientConfig } from '../../sinks/s3/options.ts';
 import { entryName, isReserved, placeNames } from '../../sinks/s3/place-names.ts';
