@@ -1,25 +1,60 @@
-import type { Bundle } from '../domain/bundle.ts';
+import type { Bundle, SinkConnection } from '../domain/bundle.ts';
+import type { CircuitPolicy } from '../domain/circuit-breaker.ts';
 import { SinkError } from '../sinks/errors.ts';
 import type { ResolveCredential, Sink, SinkDefinition } from '../sinks/sink.ts';
+import { guardSink, type SinkName, type SinkObserver } from './guard-sink.ts';
+import { createSinkLink, type SinkLink } from './sink-link.ts';
 
-/** Open connections, one for each sink of each tenant, shared by all runs of the process. */
+/** Connections, one for each sink of each tenant, shared by all runs of the process; each behind a bulkhead and a circuit breaker of its own. */
 export interface SinkPool {
-  /** Connects on first use. */
+  /** The sink connects on first use, and again when it was idle for a while. */
   get(bundle: Bundle, tenant: string, sink: string): Promise<Sink>;
   /** Drops a connection, so that the next use reads its credentials again. */
   drop(tenant: string, sink: string): void;
   close(): Promise<void>;
 }
 
-export function createSinkPool(definitions: Readonly<Record<string, SinkDefinition>>, resolve: ResolveCredential): SinkPool {
-  /** By tenant and sink name; `options` tells a connection that a reload of the bundle has outdated. */
-  const open = new Map<string, { readonly options: string; readonly sink: Promise<Sink> }>();
+export interface SinkPoolOptions {
+  readonly observer?: SinkObserver;
+  readonly circuit?: CircuitPolicy;
+  readonly patienceMs?: number;
+  readonly now?: () => number;
+}
 
-  function drop(key: string): void {
-    const entry = open.get(key);
-    open.delete(key);
-    // A connection that never came about has told its users; closing one is best effort.
-    entry?.sink.then((sink) => sink.close()).catch(() => undefined);
+/** What the bundle says nothing of. */
+export const DEFAULT_CONCURRENCY = 16;
+export const DEFAULT_IDLE_MS = 10 * 60_000;
+
+/** Five failures are more than the retries of one write need to get over a moment; the waits stay below those of an undo (30 s). */
+export const CIRCUIT_POLICY: CircuitPolicy = { failures: 5, waitMs: 5_000, longestWaitMs: 30_000, probeMs: 60_000 };
+
+/** Long enough for the slow calls of a healthy sink to come to an end, short beside what a hung one would hold up. */
+export const PATIENCE_MS = 2_000;
+
+interface Entry {
+  /** Tells a connection that a reload of the bundle has outdated. */
+  readonly options: string;
+  readonly link: SinkLink;
+  readonly sink: Sink;
+}
+
+export function createSinkPool(
+  definitions: Readonly<Record<string, SinkDefinition>>,
+  resolve: ResolveCredential,
+  { observer, circuit = CIRCUIT_POLICY, patienceMs = PATIENCE_MS, now = Date.now }: SinkPoolOptions = {},
+): SinkPool {
+  const entries = new Map<string, Entry>();
+  /** Links of before a reload that somebody may still be working with. */
+  const outdated: SinkLink[] = [];
+
+  function make(name: SinkName, connection: SinkConnection, definition: SinkDefinition): Entry {
+    const { concurrency = DEFAULT_CONCURRENCY, idleMs = DEFAULT_IDLE_MS } = connection;
+    const link = createSinkLink(() => definition.connect(connection.options, resolve), idleMs);
+    const guarded = guardSink(name, link, { concurrency, patienceMs, circuit, now, ...(observer && { observer }) });
+    const sink: Sink = { ...guarded, close: () => link.close() };
+    // A watch is no call: it lasts, and it takes no place among those that do not.
+    if (definition.notifies) sink.watch = (places, onChange, signal) => link.use(async (open) => open.watch?.(places, onChange, signal));
+    return { options: JSON.stringify(connection), link, sink };
   }
 
   return {
@@ -28,22 +63,21 @@ export function createSinkPool(definitions: Readonly<Record<string, SinkDefiniti
       const definition = connection && definitions[connection.kind];
       if (!definition) return Promise.reject(new SinkError('unsupported', `tenant ${tenant} has no sink ${name} in the bundle`));
       const key = keyOf(tenant, name);
-      const options = JSON.stringify([connection.kind, connection.options]);
-      const entry = open.get(key);
-      if (entry?.options === options) return entry.sink;
-      drop(key);
-      const sink = definition.connect(connection.options, resolve);
-      open.set(key, { options, sink });
-      sink.catch(() => {
-        if (open.get(key)?.sink === sink) open.delete(key);
-      });
-      return sink;
+      const entry = entries.get(key);
+      if (entry?.options === JSON.stringify(connection)) return Promise.resolve(entry.sink);
+      if (entry) {
+        entry.link.renew();
+        outdated.push(entry.link);
+      }
+      const made = make({ tenant, sink: name, kind: connection.kind }, connection, definition);
+      entries.set(key, made);
+      return Promise.resolve(made.sink);
     },
-    drop: (tenant, name) => drop(keyOf(tenant, name)),
+    drop: (tenant, name) => entries.get(keyOf(tenant, name))?.link.renew(),
     async close() {
-      const sinks = [...open.values()];
-      open.clear();
-      await Promise.allSettled(sinks.map(async (entry) => (await entry.sink).close()));
+      const links = [...outdated.splice(0), ...[...entries.values()].map(({ link }) => link)];
+      entries.clear();
+      await Promise.all(links.map((link) => link.close()));
     },
   };
 }

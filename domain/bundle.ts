@@ -55,6 +55,10 @@ export interface SecretManager {
 export interface SinkConnection {
   readonly kind: string;
   readonly options: unknown;
+  /** Calls that one worker makes at the same time; absent: what the connections of a worker have by default. */
+  readonly concurrency?: number;
+  /** After how long without a call the connection is closed until the next; null: never. */
+  readonly idleMs?: number | null;
 }
 
 export interface Rule {

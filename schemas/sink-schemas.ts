@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Destination, SinkConnection } from '../domain/bundle.ts';
+import { duration } from './duration.ts';
 import { explainIssue, suggestion } from './explain-issue.ts';
 
 /** What the bundle needs to know of a kind of sink: the schemas of its connection and of a destination's own fields. */
@@ -17,11 +18,26 @@ export const destinationBase = z.strictObject({
   place: z.string().min(1).describe('Where in the sink; may use {tenant} {env} {branch} {tag} {number} {rule}'),
 });
 
-/** `{ kind, ...options }`, the options parsed by the kind's own schema. */
+/** Options of every sink; the rest belongs to its kind, none of which may have one of these names. */
+export const connectionBase = z.strictObject({
+  concurrency: z.int().min(1).max(1_000).exactOptional().describe('Calls that one worker makes at the same time; 16 unless given'),
+  idleTimeout: z
+    .union([z.literal('off'), duration], { error: 'write a duration such as 10m, or off' })
+    .exactOptional()
+    .describe('After how long without a call the connection is closed until the next; 10m unless given; off: never'),
+});
+
+/** `{ kind, ...options }`, the options parsed by the kind's own schema, except for those that every sink has. */
 export function sinkConnection(schemas: SinkSchemas): z.ZodType<SinkConnection> {
-  const parsed = z.looseObject({ kind: z.string() }).transform(({ kind, ...options }, context): SinkConnection => {
+  const parsed = z.looseObject({ kind: z.string() }).transform(({ kind, concurrency, idleTimeout, ...options }, context): SinkConnection => {
     const schema = Object.hasOwn(schemas, kind) ? schemas[kind] : undefined;
-    if (schema) return { kind, options: parseInto(context, schema.options, options) };
+    const given = { ...(concurrency !== undefined && { concurrency }), ...(idleTimeout !== undefined && { idleTimeout }) };
+    const base = parseInto(context, connectionBase, given);
+    const limits = {
+      ...(base?.concurrency !== undefined && { concurrency: base.concurrency }),
+      ...(base?.idleTimeout !== undefined && { idleMs: base.idleTimeout === 'off' ? null : base.idleTimeout }),
+    };
+    if (schema) return { kind, options: parseInto(context, schema.options, options), ...limits };
     const kinds = Object.keys(schemas);
     context.issues.push({
       code: 'custom',

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { createBundleSchema } from '../schemas/bundle.ts';
-import { destinationBase, type SinkSchemas } from '../schemas/sink-schemas.ts';
+import { connectionBase, destinationBase, type SinkSchemas } from '../schemas/sink-schemas.ts';
 import { sinkDefinitions } from '../sinks/registry.ts';
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
@@ -12,9 +12,12 @@ export const bundleSchemaFile = new URL('../schemas/bundle.schema.json', import.
 export function bundleJsonSchema(sinks: SinkSchemas = sinkDefinitions): string {
   const schema = toJsonSchema(createBundleSchema(sinks));
   const base = toJsonSchema(destinationBase);
+  const everySink = toJsonSchema(connectionBase);
   const $defs = {
     ...schema.$defs,
-    Sink: { oneOf: Object.entries(sinks).flatMap(([kind, { options }]) => variants(toJsonSchema(options)).map((variant) => withKind(kind, variant))) },
+    Sink: {
+      oneOf: Object.entries(sinks).flatMap(([kind, { options }]) => variants(toJsonSchema(options)).map((variant) => withKind(kind, everySink, variant))),
+    },
     // The kind stands with the sink, so an editor cannot tell which of them applies.
     Destination: {
       anyOf: Object.entries(sinks).flatMap(([kind, sink]) => variants(toJsonSchema(sink.destination)).map((fields) => merged(kind, base, fields))),
@@ -36,11 +39,11 @@ function variants(schema: JsonSchema): JsonSchema[] {
   return [rest];
 }
 
-function withKind(kind: string, options: JsonSchema): JsonSchema {
+function withKind(kind: string, everySink: JsonSchema, options: JsonSchema): JsonSchema {
   return {
     ...options,
     title: kind,
-    properties: { kind: { type: 'string', const: kind }, ...options.properties },
+    properties: { kind: { type: 'string', const: kind }, ...options.properties, ...everySink.properties },
     required: ['kind', ...(options.required ?? [])],
   };
 }

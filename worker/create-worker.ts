@@ -11,6 +11,7 @@ import { createDataConverter, type Temporal } from '../clients/temporal.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import type { ResolveCredential, SinkDefinition } from '../sinks/sink.ts';
 import { bundleWorkflows } from './bundle.ts';
+import { createSinkMetrics } from './sink-metrics.ts';
 
 export interface WorkerOptions {
   readonly temporal: Temporal;
@@ -55,7 +56,7 @@ export async function createWorkerParts(options: Omit<WorkerOptions, 'native' | 
     ...(options.log && { log: options.log }),
   });
   const cue = createCue();
-  const sinks = createSinkPool(definitions, resolve);
+  const sinks = createSinkPool(definitions, resolve, { observer: createSinkMetrics() });
   return {
     deps: {
       bundle: options.bundle,
@@ -90,6 +91,9 @@ export async function createWorker(options: WorkerOptions): Promise<RunningWorke
     shutdownForceTime: '30s',
     // A cancellation reaches an activity with its heartbeats; a newer push waits for no more than this.
     maxHeartbeatThrottleInterval: '1s',
+    // Room for several sinks that hang at the same time beside the work of all others: each takes no more of it than its `concurrency`, and calls that
+    // wait for that give their place back soon. Git, CUE and the sinks have tighter limits of their own.
+    maxConcurrentActivityTaskExecutions: 200,
     ...(options.maxCachedWorkflows !== undefined && { maxCachedWorkflows: options.maxCachedWorkflows }),
   });
   const running = worker.run();

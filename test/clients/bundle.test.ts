@@ -115,6 +115,17 @@ describe('a bundle that is right', () => {
     });
   });
 
+  test('may limit how each sink is used, whatever its kind', () => {
+    const limited = (options: string): string => altered(['kind: linux, host: web1', `kind: linux, host: web1, ${options}`]);
+    const hostsOf = (options: string) => parseBundle(limited(options), 'vartrack.yaml', fakeSinks).bundle?.tenants['acme']?.sinks['hosts'];
+    expect(hostsOf('concurrency: 4, idleTimeout: 5m')).toEqual({ kind: 'linux', options: { host: 'web1' }, concurrency: 4, idleMs: 300_000 });
+    expect(hostsOf('idleTimeout: off')).toEqual({ kind: 'linux', options: { host: 'web1' }, idleMs: null });
+    expect(messages(limited('concurrency: 0, idleTimeout: 5'))).toEqual([
+      expect.stringMatching(/^vartrack\.yaml:16:\d+ tenants\.acme\.sinks\.hosts\.concurrency: /),
+      expect.stringMatching(/^vartrack\.yaml:16:\d+ tenants\.acme\.sinks\.hosts\.idleTimeout: write a duration such as 10m, or off$/),
+    ]);
+  });
+
   test('may be JSON, and may be almost empty', () => {
     expect(parseBundle('{"apiVersion": "vartrack.dev/v1", "tenants": {}}', 'b.json', fakeSinks)).toEqual({
       bundle: { settings: { allowFileRepositories: false }, tenants: {} },

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { connectionBase } from '../../schemas/sink-schemas.ts';
 import { sinkDefinitions } from '../../sinks/registry.ts';
 
 describe.each(Object.entries(sinkDefinitions))('%s', (name, definition) => {
@@ -8,6 +10,11 @@ describe.each(Object.entries(sinkDefinitions))('%s', (name, definition) => {
 
   test('has its first layout as the default', () => {
     expect(definition.destination.parse({}).layout).toBe(Object.keys(definition.layouts)[0]);
+  });
+
+  test('leaves the options that every sink has to the bundle', () => {
+    const names = JSON.stringify(z.toJSONSchema(definition.options, { io: 'input', unrepresentable: 'any' }));
+    for (const name of Object.keys(connectionBase.shape)) expect(names).not.toContain(`"${name}":`);
   });
 
   test('refuses unknown fields of a destination and of the connection', () => {
