@@ -15,6 +15,7 @@ import { remoteRefs } from './git/remote-refs.ts';
 import { checkCommit, checkRevision, isCommit } from './git/revision.ts';
 import { createGitRunner } from './git/run-git.ts';
 import { createSharedWork } from './git/shared-work.ts';
+import type { NamedObject } from './git/read-tree.ts';
 import { openSnapshot, type Reading } from './git/snapshot.ts';
 
 export { GitError, type GitErrorReason } from './git/git-error.ts';
@@ -55,7 +56,7 @@ export interface Snapshot {
   /** Every entry that is not a directory, in Git's order. */
   list(signal?: AbortSignal): Promise<readonly TreeEntry[]>;
   /**
-   * The content of the files, all by one git process; a path that the commit does not have is absent from the map.
+   * The content of the files; a path that the commit does not have is absent from the map.
    * Throws `InvalidInput` with a problem for each symbolic link, submodule, directory, LFS pointer and file over the limit.
    */
   read(paths: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, Uint8Array>>;
@@ -67,8 +68,6 @@ export interface TreeEntry {
   /** Git's mode: `100644`, `100755`, `120000`, `160000`. */
   readonly mode: string;
   readonly object: string;
-  /** Bytes; 0 for a submodule. */
-  readonly size: number;
 }
 
 export interface GitLimits {
@@ -107,6 +106,8 @@ const DEFAULT_LIMITS: GitLimits = {
 const MANY_PACKS = 50;
 const COMMITS_REMEMBERED = 10_000;
 const TIPS_REMEMBERED = 1_000;
+/** Entries of trees. A commit mostly changes a few of a repository's. */
+const ENTRIES_REMEMBERED = 100_000;
 
 export function createGit({ cacheDirectory, resolve, allowFileRepositories, limits: given, log = () => undefined }: GitOptions): Git {
   const limits = { ...DEFAULT_LIMITS, ...given };
@@ -123,6 +124,8 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
   const tips = new LRUCache<string, string>({ max: TIPS_REMEMBERED });
   /** How two commits stand to each other never changes once it is known. */
   const ancestries = new LRUCache<string, Ancestry>({ max: COMMITS_REMEMBERED });
+
+  const trees = new LRUCache<string, readonly NamedObject[]>({ maxSize: ENTRIES_REMEMBERED, sizeCalculation: (entries) => 1 + entries.length });
 
   const remoteOf = (repository: Repository): Remote => parseRemote(repository, allowFileRepositories);
   const mirrorOf = (remote: Remote): Mirror => createMirror(path.join(cache, remote.mirrorName), remote.url, runner, limits.commandTimeoutMs);
@@ -210,7 +213,7 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
     },
     open: async (repository, commit, signal) => {
       const mirror = mirrorOf(remoteOf(repository));
-      return openSnapshot(mirror, checkCommit(commit), limits, readingOf(repository, mirror, commit), signal);
+      return openSnapshot({ mirror, commit: checkCommit(commit), limits, trees, reading: readingOf(repository, mirror, commit) }, signal);
     },
     isAncestor: async (repository, ancestor, descendant, signal) => isAncestor(mirrorOf(remoteOf(repository)), ancestor, descendant, signal),
     touched: async (repository, from, to, patterns, signal) => {

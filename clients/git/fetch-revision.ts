@@ -34,12 +34,13 @@ export interface Fetched {
 export async function fetchRevision(runner: GitRunner, request: FetchRequest): Promise<Fetched> {
   const { remote, mirror, revision, access, signal } = request;
   const what = `cannot fetch ${revision} of ${remote.url}`;
-  await mirror.ensure(signal);
+  // A later fetch brings little: starting threads for it takes longer than unpacking it.
+  const threads = (await mirror.ensure(signal)) === 'made' ? {} : { 'pack.threads': '1' };
 
   const ref = `refs/vartrack/incoming/${randomUUID()}`;
   const fetching = runner.run({
     args: ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--end-of-options', remote.url, `+${revision}:${ref}`],
-    env: gitEnvironment(mirror.directory, remote.protocol, access.settings, access.variables),
+    env: gitEnvironment(mirror.directory, remote.protocol, { ...access.settings, ...threads }, access.variables),
     timeoutMs: request.timeoutMs,
     maxOutputBytes: 1 << 20,
     maxFileBytes: request.maxMirrorBytes,

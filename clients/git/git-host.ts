@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { GitError } from './git-error.ts';
-import type { FromHost, ToHost } from './host-protocol.ts';
+import type { FoundObject, FromHost, ReadRequest, ToHost } from './host-protocol.ts';
 
 export type HostCommand = Extract<ToHost, { readonly start: unknown }>['start'];
 export type HostExit = Extract<FromHost, { readonly exit: unknown }>['exit'];
@@ -10,11 +10,13 @@ export type HostExit = Extract<FromHost, { readonly exit: unknown }>['exit'];
 export interface GitHost {
   /** Ends the command when the signal is aborted, and answers when it has ended. Throws `unavailable` where git or the host cannot run. */
   run(command: HostCommand, signal: AbortSignal): Promise<HostExit>;
+  /** Objects of a mirror by name, in that order; null where that cannot be told for certain. Throws the signal's reason. */
+  read(request: ReadRequest, signal: AbortSignal): Promise<readonly FoundObject[] | null>;
   close(): Promise<void>;
 }
 
 interface Waiting {
-  readonly resolve: (exit: HostExit) => void;
+  readonly resolve: (answer: FromHost) => void;
   readonly reject: (error: GitError) => void;
 }
 
@@ -57,8 +59,8 @@ export function createGitHost(): GitHost {
     };
     child.on('message', (message: FromHost) => {
       const found = settle(message.id);
-      if ('exit' in message) found?.resolve(message.exit);
-      else found?.reject(new GitError('unavailable', `git could not be started (${message.error}); install git`));
+      if ('error' in message) found?.reject(new GitError('unavailable', `git could not be started (${message.error}); install git`));
+      else found?.resolve(message);
     });
     child.on('error', (error) => lost(`does not answer (${error.message})`));
     child.on('disconnect', () => lost('ended'));
@@ -69,17 +71,35 @@ export function createGitHost(): GitHost {
     return started;
   }
 
+  function ask(id: number, message: ToHost): Promise<FromHost> {
+    const { process: child, waiting } = host();
+    return new Promise((resolve, reject) => {
+      waiting.set(id, { resolve, reject });
+      child.channel?.ref();
+      send(child, message);
+    });
+  }
+
   return {
-    run: (command, signal) => {
-      const { process: child, waiting } = host();
+    run: async (command, signal) => {
       const id = ids++;
-      const cancel = (): void => send(child, { id, cancel: true });
-      return new Promise<HostExit>((resolve, reject) => {
-        waiting.set(id, { resolve, reject });
-        child.channel?.ref();
-        signal.addEventListener('abort', cancel, { once: true });
-        send(child, { id, start: command });
-      }).finally(() => signal.removeEventListener('abort', cancel));
+      const cancel = (): void => {
+        if (current) send(current.process, { id, cancel: true });
+      };
+      signal.addEventListener('abort', cancel, { once: true });
+      try {
+        const answer = await ask(id, { id, start: command });
+        if (!('exit' in answer)) throw new TypeError('the process that starts git answered something else');
+        return answer.exit;
+      } finally {
+        signal.removeEventListener('abort', cancel);
+      }
+    },
+    read: async (request, signal) => {
+      const id = ids++;
+      const answer = await ask(id, { id, read: request });
+      signal.throwIfAborted();
+      return 'objects' in answer ? answer.objects : null;
     },
     close: async () => {
       const child = current?.process;

@@ -1,6 +1,7 @@
 // The process that starts git, as `git-host.ts` forks it. Ends, and ends all git under it, when the process that it works for is gone.
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { FromHost, ToHost } from './host-protocol.ts';
+import { createObjectPool } from './object-pool.ts';
 
 type Command = Extract<ToHost, { readonly start: unknown }>['start'];
 type Exit = Extract<FromHost, { readonly exit: unknown }>['exit'];
@@ -11,13 +12,16 @@ const KILL_AFTER_MS = 2_000;
 const LIMITED = 'ulimit -f "$0" && exec git "$@"';
 
 const running = new Map<number, ChildProcess>();
+const objects = createObjectPool();
 
 process.on('message', (message: ToHost) => {
   if ('start' in message) start(message.id, message.start);
+  else if ('read' in message) void objects.read(message.read).then((found) => answer({ id: message.id, objects: found }));
   else endGroup(running.get(message.id));
 });
 // The channel keeps this process alive; without it, what still runs does, and no longer than it takes to end.
 process.on('disconnect', () => {
+  objects.close();
   for (const child of running.values()) endGroup(child);
 });
 // A terminal's Ctrl-C reaches the whole group; whom we work for says when it is over.
@@ -34,11 +38,15 @@ function start(id: number, command: Command): void {
       (exit): FromHost => ({ id, exit }),
       (error: unknown): FromHost => ({ id, error: error instanceof Error ? error.message : String(error) }),
     )
-    .then((answer) => {
+    .then((end) => {
       running.delete(id);
-      // Nobody listens any more where it cannot be sent.
-      if (process.connected) process.send?.(answer, () => undefined);
+      answer(end);
     });
+}
+
+function answer(message: FromHost): void {
+  // Nobody listens any more where it cannot be sent.
+  if (process.connected) process.send?.(message, () => undefined);
 }
 
 function collect(child: ReturnType<typeof spawn>, command: Command): Promise<Exit> {

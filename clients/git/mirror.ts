@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gitEnvironment } from './environment.ts';
 import { explainFailure } from './explain-failure.ts';
+import type { FoundObject } from './host-protocol.ts';
 import type { GitExit, GitRunner } from './run-git.ts';
 
 /** A bare repository in the cache directory, one for each URL and credential. Several processes may use it at once. */
@@ -10,13 +11,15 @@ export interface Mirror {
   readonly directory: string;
   /** URL of the repository, for messages. */
   readonly of: string;
-  /** Creates it where it is not there. */
-  ensure(signal: AbortSignal | undefined): Promise<void>;
+  /** Creates it where it is not there; tells whether it was. */
+  ensure(signal: AbortSignal | undefined): Promise<'found' | 'made'>;
   /** Runs a git command that reads or changes only the mirror. */
   git(
     args: readonly string[],
     options: { readonly signal: AbortSignal | undefined; readonly input?: string; readonly maxOutputBytes?: number; readonly timeoutMs?: number },
   ): Promise<GitExit>;
+  /** Objects by name; null where that cannot be told for certain: a process of its own then says why. */
+  objects(names: readonly string[], maxBytes: number, signal: AbortSignal | undefined): Promise<readonly FoundObject[] | null>;
   /** The object that a ref names in a file of its own, as it does when it was just written; null where it does not. */
   looseRef(ref: string): Promise<string | null>;
   /** Which of the commits it has. */
@@ -39,8 +42,8 @@ const REMAINS = /^\.(new|trash)-/;
 
 export function createMirror(directory: string, of: string, runner: GitRunner, timeoutMs: number): Mirror {
   const cache = dirname(directory);
-  const git: Mirror['git'] = (args, options) =>
-    runner.run({ args, env: gitEnvironment(directory, null, {}, {}), timeoutMs, maxOutputBytes: 1 << 20, lane: 'local', ...options });
+  const env = gitEnvironment(directory, null, {}, {});
+  const git: Mirror['git'] = (args, options) => runner.run({ args, env, timeoutMs, maxOutputBytes: 1 << 20, lane: 'local', ...options });
 
   async function identity(): Promise<string | null> {
     const found = await stat(directory).catch(absent);
@@ -53,21 +56,22 @@ export function createMirror(directory: string, of: string, runner: GitRunner, t
     git,
     identity,
     ensure: async (signal) => {
-      if ((await identity()) !== null) return;
+      if ((await identity()) !== null) return 'found';
       await mkdir(cache, { recursive: true, mode: 0o700 });
       await removeOld(cache, (name) => REMAINS.test(name), STALE_REMAINS_MS);
       // Made beside its place and moved there: nobody ever sees a mirror that is half made.
       const made = join(cache, `.new-${randomUUID()}`);
-      const env = gitEnvironment(made, null, {}, {});
       const args = ['init', '--bare', '--quiet', '--template=', '--initial-branch=main'];
-      const exit = await runner.run({ args, env, timeoutMs, maxOutputBytes: 1 << 20, lane: 'local', signal });
+      const exit = await runner.run({ args, env: gitEnvironment(made, null, {}, {}), timeoutMs, maxOutputBytes: 1 << 20, lane: 'local', signal });
       if (exit.code !== 0) throw explainFailure(`cannot make a mirror for ${of}`, exit);
       await rename(made, directory).catch(async (error: NodeJS.ErrnoException) => {
         await rm(made, { recursive: true, force: true });
         // Another process was first.
         if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
       });
+      return 'made';
     },
+    objects: (names, maxBytes, signal) => runner.read({ env, names, maxBytes }, signal),
     looseRef: async (ref) => {
       const text = await readFile(join(directory, ref), 'utf8').catch(absent);
       return /^[0-9a-f]{40}\n$/.test(text ?? '') ? (text?.trim() ?? null) : null;

@@ -1,5 +1,7 @@
 import pLimit from 'p-limit';
+import { GitError } from './git-error.ts';
 import { createGitHost } from './git-host.ts';
+import type { FoundObject, ReadRequest } from './host-protocol.ts';
 
 export interface GitCommand {
   readonly args: readonly string[];
@@ -29,6 +31,11 @@ export interface GitExit {
 export interface GitRunner {
   /** Throws the signal's reason when aborted, and `unavailable` when there is no git; every other end is an answer. */
   run(command: GitCommand): Promise<GitExit>;
+  /**
+   * Objects of a mirror by name, whose contents' hashes are their names, from a process that goes on running. Null where that cannot be told for
+   * certain, for whatever reason. Throws the signal's reason when aborted.
+   */
+  read(request: ReadRequest, signal: AbortSignal | undefined): Promise<readonly FoundObject[] | null>;
   /** Ends every command that still runs. */
   close(): Promise<void>;
 }
@@ -59,6 +66,22 @@ export function createGitRunner(): GitRunner {
           running.delete(exit);
         }
       }),
+    read: async (request, own) => {
+      const signal = own ? AbortSignal.any([own, closing.signal]) : closing.signal;
+      signal.throwIfAborted();
+      const reading = host.read(request, signal);
+      running.add(reading);
+      try {
+        return await reading;
+      } catch (error) {
+        signal.throwIfAborted();
+        // The process that starts git died, which whoever asks it next hears.
+        if (error instanceof GitError) return null;
+        throw error;
+      } finally {
+        running.delete(reading);
+      }
+    },
     close: async () => {
       closing.abort(new Error('the Git client was closed'));
       await Promise.allSettled(running);

@@ -3,29 +3,42 @@ import type { GitLimits, Snapshot, TreeEntry } from '../git.ts';
 import { explainFailure } from './explain-failure.ts';
 import { GitError } from './git-error.ts';
 import { complains, type Mirror } from './mirror.ts';
+import { readObjects, sizesOf } from './read-objects.ts';
+import { kindOf, readTree, type TreeMemory } from './read-tree.ts';
 
-const LINE = /^(\d{6}) (blob|commit) ([0-9a-f]{40}) +(\d+|-)\t([^]+)$/;
+const LINE = /^(\d{6}) (?:blob|commit) ([0-9a-f]{40})\t([^]+)$/;
 const LFS = Buffer.from('version https://git-lfs.github.com/spec/');
 const MAX_ENTRY_BYTES = 512;
 
 /** Runs a read of the mirror; a damaged or missing mirror is mended and the read repeated. */
 export type Reading = <T>(use: () => Promise<T>, signal: AbortSignal | undefined) => Promise<T>;
 
-export async function openSnapshot(mirror: Mirror, commit: string, limits: GitLimits, reading: Reading, signal: AbortSignal | undefined): Promise<Snapshot> {
+export interface SnapshotSource {
+  readonly mirror: Mirror;
+  readonly commit: string;
+  readonly limits: GitLimits;
+  readonly trees: TreeMemory;
+  readonly reading: Reading;
+}
+
+export async function openSnapshot(source: SnapshotSource, signal: AbortSignal | undefined): Promise<Snapshot> {
+  const { mirror, commit, limits, trees, reading } = source;
   const what = `${mirror.of} at ${commit.slice(0, 12)}`;
-  const entries = await reading(() => listTree(mirror, commit, what, limits, signal), signal);
+  const list = async (): Promise<readonly TreeEntry[]> =>
+    (await readTree(mirror, commit, limits.maxEntries, trees, signal)) ?? (await listTree(mirror, commit, what, limits, signal));
+  const entries = await reading(list, signal);
   const tree = new Map(entries.map((entry) => [entry.path, entry]));
   return { commit, list: () => Promise.resolve(entries), read: (paths, now) => reading(() => readFiles(mirror, tree, paths, what, limits, now), now) };
 }
 
-/** Every entry of the commit's tree that is not a directory. */
+/** Every entry of the commit's tree that is not a directory, by a git process of its own. */
 async function listTree(mirror: Mirror, commit: string, what: string, limits: GitLimits, signal: AbortSignal | undefined): Promise<readonly TreeEntry[]> {
   // A tree, or a tag, that stands where a commit should is refused here.
-  const exit = await mirror.git(['ls-tree', '-r', '-z', '-l', '--full-tree', `${commit}^{commit}`], {
+  const exit = await mirror.git(['ls-tree', '-r', '-z', '--full-tree', `${commit}^{commit}`], {
     signal,
     maxOutputBytes: limits.maxEntries * MAX_ENTRY_BYTES,
   });
-  if (exit.end !== 'exit' || exit.code !== 0) throw explainFailure(`cannot list ${what}`, exit);
+  if (exit.end !== 'exit' || exit.code !== 0 || complains(exit)) throw explainFailure(`cannot list ${what}`, exit);
   const entries = exit.stdout
     .toString()
     .split('\0')
@@ -36,10 +49,9 @@ async function listTree(mirror: Mirror, commit: string, what: string, limits: Gi
 }
 
 function parseEntry(line: string, what: string): TreeEntry {
-  const [, mode, type, object, size, path] = LINE.exec(line) ?? [];
+  const [, mode, object, path] = LINE.exec(line) ?? [];
   if (!mode || !object || !path) throw new GitError('corrupt', `cannot list ${what}: git gave a line of an unknown form`);
-  const kind = type === 'commit' ? 'submodule' : mode === '120000' ? 'symlink' : 'file';
-  return { path, kind, mode, object, size: size === '-' ? 0 : Number(size) };
+  return { path, kind: kindOf(mode), mode, object };
 }
 
 /** The content of those paths that the tree has. All problems are found before anything is read, except those that only content shows. */
@@ -55,22 +67,18 @@ async function readFiles(
   const wanted: TreeEntry[] = [];
   for (const path of new Set(paths)) {
     const entry = tree.get(path);
-    const message = entry ? refusal(entry, limits) : blockedBy(path, tree);
+    const message = entry ? refusal(entry) : blockedBy(path, tree);
     if (message) problems.push(problemAt(path, message));
     else if (entry) wanted.push(entry);
   }
-  const total = wanted.reduce((sum, entry) => sum + entry.size, 0);
-  if (total > limits.maxReadBytes)
-    problems.push({ message: `the ${wanted.length} files have ${total} bytes together, more than the limit of ${limits.maxReadBytes}` });
-  if (problems.length > 0) throw new InvalidInput(problems);
-  if (wanted.length === 0) return new Map();
+  const contents = problems.length === 0 ? await contentsWithin(mirror, wanted, limits, signal) : null;
+  const objects = contents ?? (await carefully(mirror, wanted, problems, what, limits, signal));
 
-  const contents = await readObjects(mirror, wanted, total, what, signal);
   const files = new Map<string, Uint8Array>();
   for (const { path, object } of wanted) {
-    const content = contents.get(object);
+    const content = objects.get(object);
     if (!content) throw new GitError('corrupt', `cannot read files of ${what}: the mirror lacks object ${object}`);
-    if (content.length < 1024 && content.subarray(0, LFS.length).equals(LFS)) {
+    if (content.length < 1024 && Buffer.from(content.subarray(0, LFS.length)).equals(LFS)) {
       problems.push(
         problemAt(path, 'it is a Git LFS pointer, its content is not in the repository; commit the file itself (git lfs untrack, then add it again)'),
       );
@@ -81,11 +89,49 @@ async function readFiles(
   return files;
 }
 
-function refusal({ kind, size }: TreeEntry, limits: GitLimits): string | null {
+/** The contents, if they keep within the limits and can be told for certain at once; else null. */
+async function contentsWithin(
+  mirror: Mirror,
+  wanted: readonly TreeEntry[],
+  limits: GitLimits,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, Uint8Array> | null> {
+  const found = await mirror.objects([...new Set(wanted.map(({ object }) => object))], limits.maxReadBytes, signal);
+  if (!found) return null;
+  const contents = new Map(found.map(({ name, content }) => [name, content]));
+  const sizes = wanted.map(({ object }) => contents.get(object)?.length ?? 0);
+  const isWithin = found.every(({ type }) => type === 'blob') && sizes.every((size) => size <= limits.maxFileBytes) && sum(sizes) <= limits.maxReadBytes;
+  return isWithin ? contents : null;
+}
+
+/** The contents by git processes of their own. Throws with all that is over a limit before anything is read. */
+async function carefully(
+  mirror: Mirror,
+  wanted: readonly TreeEntry[],
+  problems: Problem[],
+  what: string,
+  limits: GitLimits,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const sizes = await sizesOf(mirror, wanted, what, signal);
+  for (const { path, object } of wanted) {
+    const size = sizes.get(object) ?? 0;
+    if (size > limits.maxFileBytes) problems.push(problemAt(path, `it has ${size} bytes, more than the limit of ${limits.maxFileBytes} for one file`));
+  }
+  const total = sum(wanted.map(({ object }) => sizes.get(object) ?? 0));
+  if (total > limits.maxReadBytes)
+    problems.push({ message: `the ${wanted.length} files have ${total} bytes together, more than the limit of ${limits.maxReadBytes}` });
+  if (problems.length > 0) throw new InvalidInput(problems);
+  return readObjects(mirror, wanted, total, what, signal);
+}
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, size) => total + size, 0);
+}
+
+function refusal({ kind }: TreeEntry): string | null {
   if (kind === 'symlink') return 'it is a symbolic link, which is not followed; commit the file itself';
-  if (kind === 'submodule') return 'it is a submodule, whose files are not read; add its repository to the bundle instead';
-  if (size > limits.maxFileBytes) return `it has ${size} bytes, more than the limit of ${limits.maxFileBytes} for one file`;
-  return null;
+  return kind === 'submodule' ? 'it is a submodule, whose files are not read; add its repository to the bundle instead' : null;
 }
 
 /** A path that seems absent only because a link or a submodule stands in its way must not pass for an optional file that is not there (I3). */
@@ -100,31 +146,4 @@ function blockedBy(path: string, tree: ReadonlyMap<string, TreeEntry>): string |
 
 function problemAt(file: string, message: string): Problem {
   return { message, origin: { file, line: 1, column: 1 } };
-}
-
-/** By object name, which needs no quoting whatever the path looks like. */
-async function readObjects(
-  mirror: Mirror,
-  entries: readonly TreeEntry[],
-  bytes: number,
-  what: string,
-  signal: AbortSignal | undefined,
-): Promise<ReadonlyMap<string, Buffer>> {
-  const objects = [...new Set(entries.map((entry) => entry.object))];
-  const input = objects.map((object) => `${object}\n`).join('');
-  const exit = await mirror.git(['cat-file', '--batch=%(objectname) %(objectsize)'], { signal, input, maxOutputBytes: bytes + objects.length * 128 });
-  if (exit.end !== 'exit' || exit.code !== 0 || complains(exit)) throw explainFailure(`cannot read files of ${what}`, exit);
-  const found = new Map<string, Buffer>();
-  let at = 0;
-  for (const object of objects) {
-    const end = exit.stdout.indexOf(10, at);
-    const [name, size] = exit.stdout.toString('latin1', at, end).split(' ');
-    const length = Number(size);
-    if (end === -1 || name !== object || !Number.isSafeInteger(length) || end + 1 + length >= exit.stdout.length) {
-      throw new GitError('corrupt', `cannot read files of ${what}: the mirror lacks object ${object}`);
-    }
-    found.set(object, exit.stdout.subarray(end + 1, end + 1 + length));
-    at = end + 1 + length + 1;
-  }
-  return found;
 }

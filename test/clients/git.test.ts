@@ -232,7 +232,7 @@ describe('read', () => {
     writeFileSync(Buffer.concat([Buffer.from(`${remote.path}/`), Buffer.from([0xff, 0x61])]), 'odd');
     const snapshot = await git.open(repository, remote.commit({}));
     const [entry] = await snapshot.list();
-    expect(entry).toMatchObject({ path: '\ufffda', kind: 'file', mode: '100644', size: 3 });
+    expect(entry).toMatchObject({ path: '\ufffda', kind: 'file', mode: '100644' });
     expect(text(await snapshot.read(['\ufffda']))).toEqual({ '\ufffda': 'odd' });
   });
 

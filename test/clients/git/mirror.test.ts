@@ -110,11 +110,18 @@ describe('concurrent callers', () => {
     expect(results.map((result) => result.commit)).toEqual(commits);
   });
 
-  it('read a file with one process, however many files there are', async () => {
-    const snapshot = await git.open(repository, remote.commit(Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`f${index}`, `${index}`]))));
+  it('list and read commit after commit with one process that goes on running', async () => {
+    const names = Array.from({ length: 100 }, (_, index) => `f${index}`);
     const commands = countCommands();
-    expect((await snapshot.read(Array.from({ length: 100 }, (_, index) => `f${index}`))).size).toBe(100);
-    expect(commands()).toEqual(['cat-file']);
+    for (const round of [1, 2, 3]) {
+      remote.commit(Object.fromEntries(names.map((name) => [`d/${name}`, `${name} ${round}`])));
+      const { commit } = await git.fetch(repository, 'refs/heads/main', signal);
+      const files = await (await git.open(repository, commit)).read(names.map((name) => `d/${name}`));
+      expect(Buffer.from(files.get('d/f99') ?? []).toString()).toBe(`f99 ${round}`);
+    }
+    const own = ['init', 'fetch', 'cat-file', 'merge-base', 'ls-tree'];
+    const counts = Object.fromEntries(own.map((name) => [name, commands().filter((command) => command === name).length]));
+    expect(counts).toEqual({ init: 1, fetch: 3, 'cat-file': 1, 'merge-base': 0, 'ls-tree': 0 });
   });
 
   it('of two processes work on one cache directory at once', async () => {
