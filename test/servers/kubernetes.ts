@@ -146,7 +146,10 @@ function kubeconfigOf(server: string, ca: string): object {
 function send(agent: Agent, url: string, method: string, body: unknown, token: string): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-  const headers = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': contentType }) };
+  const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  // Node tells no length of the body of a DELETE by itself.
+  const about = content && { 'content-type': contentType, 'content-length': content.length };
+  const headers = { authorization: `Bearer ${token}`, ...about };
   const call = request(url, { agent, method, headers, timeout: 10_000 }, (response) => {
     let text = '';
     response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
@@ -158,6 +161,6 @@ function send(agent: Agent, url: string, method: string, body: unknown, token: s
     });
   });
   call.on('timeout', () => call.destroy(new Error(`${method} ${url}: no answer`))).on('error', reject);
-  call.end(body === undefined ? undefined : JSON.stringify(body));
+  call.end(content);
   return promise;
 }
