@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { leafText } from '../domain/flatten.ts';
 import type { RenderedEntry } from '../domain/plan.ts';
 import { formatPath } from '../domain/value.ts';
+import { createCasSink } from './cas/cas-sink.ts';
 import { SinkError } from './errors.ts';
 import { documentProblem, renderLeaf } from './leaf-document.ts';
-import { MAX_DOCUMENT_BYTES } from './s3/changes.ts';
+import { MAX_DOCUMENT_BYTES, s3Codec } from './s3/codec.ts';
+import { createObjectStore } from './s3/object-store.ts';
 import { createObjects } from './s3/objects.ts';
 import { clientConfig, s3Options, systemOf } from './s3/options.ts';
 import { entryName, isReserved, MAX_ENTRY_NAME_BYTES, placeNameProblem } from './s3/place-names.ts';
-import { createStore } from './s3/store.ts';
 import { defineSink } from './sink.ts';
 
 const destination = z.strictObject({
@@ -68,5 +69,5 @@ export const s3 = defineSink({
     return documentProblem(entries, 'object', format, MAX_DOCUMENT_BYTES);
   },
 
-  connect: async (options, resolve) => createStore(createObjects(options, () => clientConfig(options, resolve))),
+  connect: async (options, resolve) => createCasSink(createObjectStore(createObjects(options, () => clientConfig(options, resolve))), s3Codec),
 });

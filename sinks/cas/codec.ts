@@ -12,8 +12,11 @@ export interface Content {
 export interface CasCodec<Fields extends DestinationFields> {
   /** In every message before the place: `consul`. */
   readonly kind: string;
-  /** Of the ledger and the undo record: their largest body, told as `too-large` before anything is written, and what is written with it. */
-  readonly own: { readonly maxBytes: number; readonly attributes: Attributes };
+  /**
+   * Of the ledger and the undo record: their largest body, told as `too-large` before anything is written, what is written with it, and from which
+   * size on it is written as gzip (never, if absent).
+   */
+  readonly own: { readonly maxBytes: number; readonly compressAbove?: number; readonly attributes: Attributes };
   /** What a person calls an item in this kind, `object`, `key`, `znode`. */
   readonly item: string;
   layout(place: Place<Fields>): CasLayout;

@@ -5,9 +5,11 @@ import type { Shell } from '../../sinks/linux/shell.ts';
 import { linux } from '../../sinks/linux.ts';
 import { SinkError } from '../../sinks/errors.ts';
 import { redis } from '../../sinks/redis.ts';
+import { createCasSink } from '../../sinks/cas/cas-sink.ts';
+import { s3Codec } from '../../sinks/s3/codec.ts';
+import { createObjectStore } from '../../sinks/s3/object-store.ts';
 import { createObjects, type Objects } from '../../sinks/s3/objects.ts';
 import { clientConfig } from '../../sinks/s3/options.ts';
-import { createStore } from '../../sinks/s3/store.ts';
 import { s3 } from '../../sinks/s3.ts';
 import type { Place, Sink, SinkContext, SinkDefinition } from '../../sinks/sink.ts';
 import { tenantIn, type Stops } from './stops.ts';
@@ -81,8 +83,10 @@ export function stoppingSinks(stops: Stops): Readonly<Record<string, SinkDefinit
     redis: { ...redis, connect: async (options, resolve) => stopping(await redis.connect(options as never, resolve), () => 'cache') },
     s3: {
       ...s3,
-      connect: async (options, resolve) =>
-        stopping(createStore(stoppingObjects(createObjects(options as never, () => clientConfig(options as never, resolve)))), () => 'bucket'),
+      connect: async (options, resolve) => {
+        const objects = stoppingObjects(createObjects(options as never, () => clientConfig(options as never, resolve)));
+        return stopping(createCasSink(createObjectStore(objects), s3Codec), () => 'bucket');
+      },
     },
     linux: {
       ...linux,

@@ -10,18 +10,21 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { plan, type WritePlan } from '../../domain/plan.ts';
+import { createCasSink } from '../../sinks/cas/cas-sink.ts';
 import type { Place, Sink } from '../../sinks/sink.ts';
 import { s3, type S3Fields } from '../../sinks/s3.ts';
 import { contentTypeOf, writeDocument } from '../../sinks/leaf-document.ts';
-import { createObjects, type Objects } from '../../sinks/s3/objects.ts';
+import { s3Codec } from '../../sinks/s3/codec.ts';
+import { createObjectStore } from '../../sinks/s3/object-store.ts';
+import { createObjects } from '../../sinks/s3/objects.ts';
 import { clientConfig } from '../../sinks/s3/options.ts';
 import { entryName, isReserved, placeNames } from '../../sinks/s3/place-names.ts';
-import { createStore } from '../../sinks/s3/store.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { freePort } from '../servers/free-port.ts';
 import { startSeaweed, type SeaweedServer } from '../servers/seaweedfs.ts';
 import { describeSinkContract, type Bench, type ContractLeg, type Fault } from './contract.ts';
 import { contextFor, entriesOf, failure, fingerprint, owner, type Values } from './contract/scenario.ts';
+import { cutStore } from './cas/cut-store.ts';
 import { startSilentServer } from './silent-server.ts';
 
 const bucket = 'config';
@@ -148,15 +151,8 @@ async function startBench(fields: S3Fields, Bucket: string): Promise<Bench> {
   return {
     connect: () => s3.connect(optionsFor(), as('admin')),
     connectCut: async (cut) => {
-      const objects = createObjects(optionsFor(), () => clientConfig(optionsFor(), as('admin')));
-      const wrapped: Objects = {
-        get: (...args) => cut(() => objects.get(...args)),
-        etag: (...args) => cut(() => objects.etag(...args)),
-        put: (...args) => cut(() => objects.put(...args)),
-        delete: (...args) => cut(() => objects.delete(...args)),
-        close: () => objects.close(),
-      };
-      return createStore(wrapped);
+      const store = createObjectStore(createObjects(optionsFor(), () => clientConfig(optionsFor(), as('admin'))));
+      return createCasSink(cutStore(store, cut), s3Codec);
     },
     placeName,
     write: async (at, entries) => {

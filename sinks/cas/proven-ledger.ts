@@ -1,6 +1,6 @@
 import type { Ledger } from '../../domain/ledger.ts';
-import type { LedgerObject } from './ledger-object.ts';
-import type { StoredObject } from './objects.ts';
+import type { Item } from './cas-store.ts';
+import type { LedgerItem } from './ledger-item.ts';
 import { standingOf, type UndoRecord } from './undo-record.ts';
 
 /**
@@ -8,17 +8,17 @@ import { standingOf, type UndoRecord } from './undo-record.ts';
  * what is there is what the write put there. `live` gives what is there for a sink key, and under which name.
  */
 export function provenLedger(
-  { ledger, before }: LedgerObject,
+  { ledger, before }: LedgerItem,
   record: UndoRecord | null,
-  live: (key: string) => { readonly name: string; readonly object: StoredObject | null },
+  live: (key: string) => { readonly name: string; readonly item: Item | null },
 ): Ledger {
   if (before?.work === undefined) return ledger;
   const changes = new Map(record?.origin === before.origin ? record.changes.map((change) => [change.name, change]) : []);
   const isProven = (key: string): boolean => {
     if (before.ledger && Object.hasOwn(before.ledger.keys, key)) return true;
-    const { name, object } = live(key);
+    const { name, item } = live(key);
     const change = changes.get(name);
-    return object === null || (change !== undefined && standingOf(change, object) === 'ours');
+    return item === null || (change !== undefined && standingOf(change, item) === 'ours');
   };
   return { ...ledger, keys: Object.fromEntries(Object.entries(ledger.keys).filter(([key]) => isProven(key))) };
 }

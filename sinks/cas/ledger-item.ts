@@ -1,10 +1,10 @@
 import { decodeLedger, encodeLedger, type Ledger } from '../../domain/ledger.ts';
 
 /**
- * The ledger as its object holds it. While a write is going on, and after one that moved nothing but the ledger, it also says what was before:
+ * The ledger as its item holds it. While a write is going on, and after one that moved nothing but the ledger, it also says what was before:
  * one request then both claims the place and keeps what an undo needs.
  */
-export interface LedgerObject {
+export interface LedgerItem {
   readonly ledger: Ledger;
   readonly before?: Before;
 }
@@ -13,19 +13,19 @@ export interface Before {
   readonly ledger: Ledger | null;
   /** One for a write and all that take it over before it ended; an undo record with another one is from another time. */
   readonly origin: string;
-  /** Different for every attempt, so that no attempt can go on after the next has begun: equal bodies would have equal ETags. */
+  /** Different for every attempt, so that no attempt can go on after the next has begun: in S3, equal bodies have equal ETags. */
   readonly claim: string;
   /** What is going on: a write, which its own retry may go on with, or an undo, which no write may. Absent where all is done. */
   readonly work?: 'write' | 'undo';
 }
 
-export function encodeLedgerObject({ ledger, before }: LedgerObject): Buffer {
+export function encodeLedgerItem({ ledger, before }: LedgerItem): Buffer {
   if (!before) return Buffer.from(encodeLedger(ledger));
   return Buffer.from(JSON.stringify({ ...ledger, before }));
 }
 
-/** Throws TypeError on what is not such an object. */
-export function decodeLedgerObject(body: Uint8Array): LedgerObject {
+/** Throws TypeError on what is not such an item. */
+export function decodeLedgerItem(body: Uint8Array): LedgerItem {
   const decoded = decodeLedger(Buffer.from(body).toString('utf8')) as Ledger & { readonly before?: unknown };
   const { before, ...ledger } = decoded;
   if (before === undefined) {

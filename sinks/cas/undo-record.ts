@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { decodeLedger, type Ledger } from '../../domain/ledger.ts';
-import type { Attributes, StoredObject } from './objects.ts';
+import type { Item } from './cas-store.ts';
+import type { Content } from './codec.ts';
 
-/** What a write replaces, kept in an object of its own until the next write. */
+/** What a write replaces, kept in an item of its own until the next write. */
 export interface UndoRecord {
   /** See `Before.origin`. */
   readonly origin: string;
-  /** Of the attempt that wrote the record, so that its ETag changes with each. */
+  /** Of the attempt that wrote the record, so that its bytes change with each. */
   readonly claim: string;
   /** Generation and `write` of the ledger that it belongs to. */
   readonly generation: number;
@@ -18,26 +19,21 @@ export interface UndoRecord {
 }
 
 export interface UndoChange {
-  /** Key of the object in its bucket. */
+  /** Of the item. */
   readonly name: string;
-  readonly before: Kept | null;
+  readonly before: Content | null;
   /** What varTrack left there, by {@link bodyDigest}; `-` where it deleted. More than one where writes followed that did not end. */
   readonly wrote: readonly string[];
 }
 
-export interface Kept {
-  readonly body: Buffer;
-  readonly attributes: Attributes;
-}
-
 export function bodyDigest(body: Uint8Array | null): string {
-  return body === null ? '-' : createHash('sha256').update(body).digest('hex');
+  return body === null ? '-' : createHash('sha256').update(body).digest('hex').slice(0, 32);
 }
 
 export type Standing = 'as-before' | 'ours' | 'strange';
 
 /** Whether what is there now is what was before the write, what the write left, or somebody else's. */
-export function standingOf(change: UndoChange, live: StoredObject | null): Standing {
+export function standingOf(change: UndoChange, live: Item | null): Standing {
   const { before, wrote } = change;
   if (before === null ? live === null : live !== null && before.body.equals(live.body) && isDeepStrictEqual(before.attributes, live.attributes))
     return 'as-before';
@@ -55,10 +51,7 @@ export function mergeChanges(unfinished: readonly UndoChange[], changes: readonl
 }
 
 export function encodeUndoRecord({ changes, ...head }: UndoRecord): Buffer {
-  const encoded = changes.map(({ before, ...change }) => ({
-    ...change,
-    before: before && { body: before.body.toString('base64'), attributes: before.attributes },
-  }));
+  const encoded = changes.map(({ before, ...change }) => ({ ...change, before: before && { ...encodeBody(before.body), attributes: before.attributes } }));
   return Buffer.from(JSON.stringify({ version: 1, ...head, changes: encoded }));
 }
 
@@ -85,7 +78,18 @@ function changeOf(given: unknown): UndoChange {
   const { name, before, wrote } = (given ?? {}) as Record<string, unknown>;
   if (typeof name !== 'string' || !Array.isArray(wrote)) throw new TypeError('a change of the undo record is damaged');
   if (before === null) return { name, before, wrote: wrote as string[] };
-  const { body, attributes } = (before ?? {}) as Record<string, unknown>;
-  if (typeof body !== 'string' || typeof attributes !== 'object' || attributes === null) throw new TypeError('a change of the undo record is damaged');
-  return { name, wrote: wrote as string[], before: { body: Buffer.from(body, 'base64'), attributes } };
+  const { attributes, ...encoded } = (before ?? {}) as Record<string, unknown>;
+  if (typeof attributes !== 'object' || attributes === null) throw new TypeError('a change of the undo record is damaged');
+  return { name, wrote: wrote as string[], before: { body: decodeBody(encoded), attributes: attributes as Content['attributes'] } };
+}
+
+function encodeBody(body: Buffer): { readonly text: string } | { readonly base64: string } {
+  const text = body.toString('utf8');
+  return Buffer.from(text).equals(body) ? { text } : { base64: body.toString('base64') };
+}
+
+function decodeBody({ text, base64 }: Readonly<Record<string, unknown>>): Buffer {
+  if (typeof text === 'string') return Buffer.from(text);
+  if (typeof base64 === 'string') return Buffer.from(base64, 'base64');
+  throw new TypeError('a change of the undo record is damaged');
 }

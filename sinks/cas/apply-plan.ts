@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import { intentLedger } from '../../domain/ledger.ts';
+import type { WritePlan } from '../../domain/plan.ts';
+import { SinkError } from '../errors.ts';
+import type { Receipt } from '../sink.ts';
+import type { ItemChange } from './cas-store.ts';
+import { changesOf, stepOf, targetOf, type Target } from './changes.ts';
+import { createClaim, type Claim } from './claim.ts';
+import type { Before, LedgerItem } from './ledger-item.ts';
+import { ABSENT, getLedger, getUndo, ledgerContent, moved, undoContent, where, type Seen, type Site } from './site.ts';
+import { undoOnce } from './undo-write.ts';
+import { bodyDigest, mergeChanges, type UndoChange, type UndoRecord } from './undo-record.ts';
+import { writeUnder } from './write-under.ts';
+
+/** One transaction where the system has one that takes it; else claim, undo record, puts, deletes, commit, each step conditional and resumable. */
+export async function applyPlan(site: Site, plan: WritePlan): Promise<Receipt> {
+  const receipt = { generation: plan.ledger.generation, writes: plan.puts.length + plan.deletes.length };
+  const seen = await getLedger(site);
+  const now = seen?.content;
+  // There is nothing left to give up: an earlier attempt has done it.
+  if (plan.content === 'remove' && !now) return receipt;
+  const isOwn = now?.ledger.write === plan.ledger.write && now.ledger.generation === plan.ledger.generation;
+  // An earlier attempt, whose answer was lost, has done it.
+  if (isOwn && now.ledger.state === 'committed') return receipt;
+  const isResumed = isOwn && now.before?.work === 'write';
+  const [baseLedger] = plan.base.version.split(' ');
+  if (!isResumed && (seen?.version ?? ABSENT) !== baseLedger) throw moved(site, now?.ledger);
+
+  const targets = await lookAt(site, plan, isResumed);
+  const work: Work = { plan, targets, before: beforeOf(now), claim: createClaim(site, seen?.version ?? null) };
+  if (plan.content === 'keep' && now?.before?.work === undefined)
+    await work.claim.write({ ledger: plan.ledger, before: work.before }, stepsOf(targets, 'check'));
+  else if (!(await applyAtOnce(site, work))) await applyInSteps(site, work);
+  return receipt;
+}
+
+interface Work {
+  readonly plan: WritePlan;
+  readonly targets: readonly Target[];
+  readonly before: Before;
+  readonly claim: Claim;
+}
+
+function beforeOf(now: LedgerItem | undefined): Before {
+  const isUnfinished = now?.before?.work !== undefined;
+  return {
+    ledger: isUnfinished ? (now.before?.ledger ?? null) : (now?.ledger ?? null),
+    origin: isUnfinished ? (now.before?.origin ?? '') : randomUUID(),
+    claim: randomUUID(),
+  };
+}
+
+/** The items that the plan touches, each still as the plan saw it, or as an earlier attempt of the same write left it. */
+async function lookAt(site: Site, plan: WritePlan, isResumed: boolean): Promise<readonly Target[]> {
+  const changes = changesOf(site, plan);
+  const names = changes.map((change) => change.name);
+  const found = names.length === 0 ? [] : await site.store.get(site.place, names, site.layout.maxBytes, site.signal);
+  return changes.map((change, index) => {
+    const live = found[index] ?? null;
+    const target = targetOf(change, live, isResumed);
+    if (!target.isDone && !change.stands(live)) {
+      const { key } = change;
+      throw new SinkError('conflict', `${where(site)}: ${key === '' ? `the ${site.item}` : key} changed since it was read`, key === '' ? {} : { key });
+    }
+    return target;
+  });
+}
+
+async function applyAtOnce(site: Site, { plan, targets, before, claim }: Work): Promise<boolean> {
+  const { store, place, layout, signal } = site;
+  if (!store.transaction) return false;
+  const undo = await getUndo(site);
+  const ledger = { name: layout.ledger, expected: claim.version() };
+  const ours: readonly ItemChange[] =
+    plan.content === 'remove'
+      ? [
+          ...(ledger.expected === null ? [] : [{ action: 'delete', name: ledger.name, expected: ledger.expected } as const]),
+          ...(undo ? [{ action: 'delete', name: layout.undo, expected: undo.version } as const] : []),
+        ]
+      : [
+          { action: 'put', ...ledger, ...ledgerContent(site, { ledger: plan.ledger }) },
+          { action: 'put', name: layout.undo, expected: undo?.version ?? null, ...undoContent(site, recordOf(plan, before, targets, undo)) },
+        ];
+  const changes = [...ours, ...stepsOf(targets, 'put'), ...stepsOf(targets, 'delete'), ...stepsOf(targets, 'check')];
+  if (!store.transaction.fits(changes)) return false;
+  await store.transaction.commit(place, changes, signal);
+  return true;
+}
+
+async function applyInSteps(site: Site, work: Work): Promise<void> {
+  const { plan, targets, before, claim } = work;
+  // What is too large is told before there is a claim to take back.
+  undoContent(site, recordOf(plan, before, targets, null));
+  ledgerContent(site, { ledger: plan.ledger });
+  const claimed = { ledger: intentLedger(plan.ledger, plan.base.ledger), before: { ...before, work: 'write' } } satisfies LedgerItem;
+  await claim.write(claimed);
+  const held = { version: claim.version(), content: claimed };
+  try {
+    await carryOut(site, work);
+  } catch (error) {
+    // Somebody else was faster with a key. Leaving the claim would make that key ours, so all goes back, but for what is theirs. Where it was the
+    // claim that was lost, this fails at its first step.
+    if (error instanceof SinkError && error.reason === 'conflict') await undoOnce(site, held, 'leave').catch(() => undefined);
+    throw error;
+  }
+}
+
+async function carryOut(site: Site, { plan, targets, before, claim }: Work): Promise<void> {
+  const { store, place, layout, signal } = site;
+  const former = await getUndo(site);
+  const record = undoContent(site, recordOf(plan, before, targets, former));
+  const put = { action: 'put', name: layout.undo, expected: former?.version ?? null, ...record } satisfies ItemChange;
+  const [undo = null] = store.transaction?.fits([claim.check(), put])
+    ? (await store.transaction.commit(place, [claim.check(), put], signal)).slice(1)
+    : await store.write(place, [put], signal);
+  // Values first and deletes last, so that a reader of renamed keys never finds neither.
+  const [puts, deletes] = [stepsOf(targets, 'put'), stepsOf(targets, 'delete')];
+  for (const steps of store.transaction ? [[...puts, ...deletes]] : [puts, deletes]) await writeUnder(claim, site, steps);
+  if (plan.content !== 'remove') return await claim.write({ ledger: plan.ledger }, stepsOf(targets, 'check'));
+  // The ledger last: while it is there, the removal is known to be unfinished.
+  const last = [[layout.undo, undo] as const, [layout.ledger, claim.version()] as const].flatMap(([name, expected]): readonly ItemChange[] =>
+    expected === null ? [] : [{ action: 'delete', name, expected }],
+  );
+  if (store.transaction?.fits(last)) await store.transaction.commit(place, last, signal);
+  else for (const step of last) await store.write(place, [step], signal);
+}
+
+function recordOf(plan: WritePlan, before: Before, targets: readonly Target[], former: Seen<UndoRecord> | null): UndoRecord {
+  const unfinished = former?.content.origin === before.origin ? former.content.changes : [];
+  const changes = targets
+    .filter(({ change, isDone }) => change.action !== 'check' && !isDone)
+    .map(({ change, live, content }): UndoChange => {
+      return { name: change.name, before: live && { body: live.body, attributes: live.attributes }, wrote: [bodyDigest(content && content.body)] };
+    });
+  const { generation, write } = plan.ledger;
+  const { origin, claim, ledger } = before;
+  return { origin, claim, generation, write, ledger, changes: mergeChanges(unfinished, changes) };
+}
+
+function stepsOf(targets: readonly Target[], action: 'put' | 'delete' | 'check'): readonly ItemChange[] {
+  return targets.filter(({ change }) => change.action === action).flatMap(stepOf);
+}

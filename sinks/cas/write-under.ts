@@ -1,0 +1,26 @@
+import type { ItemChange } from './cas-store.ts';
+import type { Claim } from './claim.ts';
+import type { Site } from './site.ts';
+
+/** What is under way at a time, all of it begun under one proof of the claim. */
+const MAX_AT_ONCE = 32;
+
+/**
+ * Carries the changes out, in their order where the system has transactions: as many in one as it takes, each with a check of the claim. Else some at
+ * a time, the claim being proven before each lot.
+ */
+export async function writeUnder(claim: Claim, site: Site, changes: readonly ItemChange[]): Promise<void> {
+  const { store, place, signal } = site;
+  if (changes.length === 0) return;
+  const whole = [claim.check(), ...changes];
+  if (store.transaction?.fits(whole)) {
+    await store.transaction.commit(place, whole, signal);
+  } else if (changes.length > (store.transaction ? 1 : MAX_AT_ONCE)) {
+    const middle = store.transaction ? Math.ceil(changes.length / 2) : MAX_AT_ONCE;
+    await writeUnder(claim, site, changes.slice(0, middle));
+    await writeUnder(claim, site, changes.slice(middle));
+  } else {
+    await claim.prove();
+    await store.write(place, changes, signal);
+  }
+}
