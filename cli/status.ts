@@ -1,8 +1,9 @@
 import type { WorkflowExecutionInfo, WorkflowHandle } from '@temporalio/client';
+import { pendingRetries, type PendingRetry } from '../clients/pending-activities.ts';
 import { requestResults } from '../clients/sync-result.ts';
 import type { Temporal } from '../clients/temporal.ts';
 import { createPauseReader } from '../activities/pause.ts';
-import { endsWell, type RunStatus } from '../domain/status.ts';
+import { bounded, endsWell, type RunStatus } from '../domain/status.ts';
 import { syncStateQuery, type Pause, type SyncResult } from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 import { chooseTenant } from './choose-stream.ts';
@@ -21,6 +22,7 @@ export interface StreamStatus {
   /** ISO 8601: when the last run ended, or began if it runs. */
   readonly at: string;
   readonly summary: string;
+  /** Why it ended as it did; of a run that works, what it tries again and how that failed last. */
   readonly problems: readonly string[];
   readonly workflowId: string;
   readonly runId: string;
@@ -34,6 +36,7 @@ export interface TenantStatus {
 
 const RUNS_LOOKED_AT = 1_000;
 const QUERY_TIMEOUT_MS = 3_000;
+const MOST_RETRIES = 10;
 
 /** `vartrack status`: how the last run of every stream ended, and who is paused. */
 export async function runStatus(tenant: string | undefined, options: { readonly bundle?: string }): Promise<CommandResult> {
@@ -78,9 +81,12 @@ async function describe(temporal: Temporal, run: WorkflowExecutionInfo): Promise
     case 'RUNNING': {
       // A query needs a worker; without one the run is still known.
       const deadline = Date.now() + QUERY_TIMEOUT_MS;
-      const state = await temporal.client.withDeadline(deadline, () => handle.query(syncStateQuery)).catch(() => null);
+      const [state, retries] = await Promise.all([
+        temporal.client.withDeadline(deadline, () => handle.query(syncStateQuery)).catch(() => null),
+        pendingRetries(temporal.client, workflowId, runId),
+      ]);
       const summary = state ? `${state.phase}${state.waiting > 0 ? `, ${state.waiting} waiting` : ''}` : 'no worker answers for it';
-      return { ...names, status: 'Running', summary, problems: [] };
+      return { ...names, status: 'Running', summary, problems: describeRetries(retries) };
     }
     case 'COMPLETED':
     case 'FAILED': {
@@ -96,6 +102,13 @@ async function describe(temporal: Temporal, run: WorkflowExecutionInfo): Promise
     default:
       return { ...names, status: 'Unknown', summary: `the workflow is ${run.status.name.toLowerCase()}`, problems: [] };
   }
+}
+
+/** One line for each reason: a sink that is away fails many writes with the same words. */
+function describeRetries(retries: readonly PendingRetry[]): readonly string[] {
+  const reasons = Map.groupBy(retries, ({ activity, message }) => `${activity} is tried again: ${message}`);
+  const lines = [...reasons].map(([reason, { length }]) => (length === 1 ? reason : `${length} × ${reason}`));
+  return bounded(lines.toSorted(), MOST_RETRIES);
 }
 
 /** Undefined for a run that ended without a word, such as one whose history is gone. */

@@ -26,6 +26,8 @@ export interface WorkerOptions {
   /** Made once and shared where a process runs several workers. */
   readonly workflowBundle?: WorkflowBundle;
   readonly maxCachedWorkflows?: number;
+  /** Activities at the same time. */
+  readonly maxActivities?: number;
   readonly log?: (message: string) => void;
 }
 
@@ -45,7 +47,9 @@ export interface WorkerParts {
 }
 
 /** Wires the activities without a worker. */
-export async function createWorkerParts(options: Omit<WorkerOptions, 'native' | 'workflowBundle' | 'maxCachedWorkflows'>): Promise<WorkerParts> {
+export async function createWorkerParts(
+  options: Omit<WorkerOptions, 'native' | 'workflowBundle' | 'maxCachedWorkflows' | 'maxActivities'>,
+): Promise<WorkerParts> {
   const { temporal, definitions, resolveCredential: resolve, taskQueue } = options;
   const { settings } = options.bundle();
   const fingerprint = createFingerprint(settings.fingerprintKey && (await resolve(settings.fingerprintKey)));
@@ -93,7 +97,7 @@ export async function createWorker(options: WorkerOptions): Promise<RunningWorke
     maxHeartbeatThrottleInterval: '1s',
     // Room for several sinks that hang at the same time beside the work of all others: each takes no more of it than its `concurrency`, and calls that
     // wait for that give their place back soon. Git, CUE and the sinks have tighter limits of their own.
-    maxConcurrentActivityTaskExecutions: 200,
+    maxConcurrentActivityTaskExecutions: options.maxActivities ?? 200,
     ...(options.maxCachedWorkflows !== undefined && { maxCachedWorkflows: options.maxCachedWorkflows }),
   });
   const running = worker.run();

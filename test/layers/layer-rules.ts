@@ -63,9 +63,10 @@ export const sinkVendors: Readonly<Record<string, readonly string[]>> = {
   redis: ['ioredis'],
   linux: ['ssh2'],
   s3: ['@aws-sdk/client-s3'],
+  configmap: ['@kubernetes/client-node'],
 };
 
-const TEMPORAL_CLIENTS = ['temporal', 'payload-codec', 'start-sync', 'start-drift-watch', 'sync-result'].map((name) => `clients/${name}.ts`);
+const TEMPORAL_CLIENTS = ['temporal', 'payload-codec', 'pending-activities', 'start-sync', 'start-drift-watch', 'sync-result'].map((name) => `clients/${name}.ts`);
 
 /** Which packages only named files may use at run time, so that one outside system has one client. */
 export const singleHomes: Readonly<Record<string, readonly string[]>> = {

@@ -72,6 +72,8 @@ export interface StackOptions {
   readonly codecKey?: string;
   /** Workers on the one task queue, each with a cache and connections of its own; 1 unless given. */
   readonly workers?: number;
+  /** Activities that a worker has room for. */
+  readonly maxActivities?: number;
 }
 
 export interface TestRepository {
@@ -119,10 +121,11 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   await startDriftWatches(temporal.client, [tenant], taskQueue);
 
   async function startWorker(): Promise<void> {
-    const codec = options.codecKey === undefined ? {} : { codecKey: options.codecKey };
+    const { codecKey, maxActivities } = options;
+    const given = { ...(codecKey !== undefined && { codecKey }), ...(maxActivities !== undefined && { maxActivities }) };
     workers = await Promise.all(
       natives.map((native, index) =>
-        createWorker({ ...parts(), cacheDirectory: join(directory, index === 0 ? 'cache' : `cache${index}`), native, workflowBundle, ...codec }),
+        createWorker({ ...parts(), cacheDirectory: join(directory, index === 0 ? 'cache' : `cache${index}`), native, workflowBundle, ...given }),
       ),
     );
   }
