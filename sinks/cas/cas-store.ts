@@ -31,6 +31,8 @@ export interface CasStore {
    * a delete). Throws `conflict` if a condition did not hold; others of them may then be done. A check is one more read at most.
    */
   write(place: Place, changes: readonly ItemChange[], signal: AbortSignal): Promise<readonly (string | null)[]>;
+  /** How many changes are given to `write` at a time, 32 if absent; for a system that takes many in one command. */
+  readonly atOnce?: number;
   /** All changes or none, where the system has transactions. */
   readonly transaction?: {
     /** Whether one transaction takes these. */
