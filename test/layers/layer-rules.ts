@@ -7,7 +7,7 @@ export interface LayerRule {
 
 export const SINK_CONTRACT = ['sinks/sink.ts', 'sinks/errors.ts'];
 // What several sinks are made of: neither a sink nor a vendor.
-export const SINK_PARTS = ['sinks/leaf-document.ts', 'sinks/cas/'];
+export const SINK_PARTS = ['sinks/leaf-document.ts', 'sinks/cas/', 'sinks/kubernetes/'];
 // Names and shapes of messages, no workflow code.
 const WORKFLOW_NAMES = ['workflows/messages.ts', 'workflows/search-attributes.ts'];
 const FORMAT_LIBRARIES = ['yaml', 'jsonc-parser', 'toml-eslint-parser', 'smol-toml', 'ini', 'dotenv', 'properties-file', 'saxes'];
@@ -64,6 +64,7 @@ export const sinkVendors: Readonly<Record<string, readonly string[]>> = {
   linux: ['ssh2'],
   s3: ['@aws-sdk/client-s3'],
   configmap: ['@kubernetes/client-node'],
+  kubernetes: ['@kubernetes/client-node'],
 };
 
 const TEMPORAL_CLIENTS = ['temporal', 'payload-codec', 'pending-activities', 'start-sync', 'start-drift-watch', 'sync-result'].map((name) => `clients/${name}.ts`);

@@ -1,0 +1,243 @@
+import pLimit from 'p-limit';
+import { decideRestore, formatOwner, restoredLedger, undoOf, type Ledger } from '../../domain/ledger.ts';
+import type { LiveState, WritePlan } from '../../domain/plan.ts';
+import { SinkError } from '../errors.ts';
+import { writeDocument } from '../leaf-document.ts';
+import type { Place, Receipt, Sink, SinkContext } from '../sink.ts';
+import { identityOf } from './charts.ts';
+import { withStatus, type ReleaseRecord } from './records.ts';
+import { leavesOf, UNDONE, viewOf, type ReleaseView } from './release-view.ts';
+import type { HelmPlace, Releases } from './releases.ts';
+import { encodeStored, headOf, ledgerOf, type StoredLedger, type UndoRecord } from './stored-ledger.ts';
+
+export interface StoreLimits {
+  readonly historyMax: number;
+  readonly concurrency: number;
+}
+
+// An undo that meets another one looks again; more than this many is somebody else who never stops.
+const MAX_ATTEMPTS = 6;
+/** Clocks differ, and Helm needs a moment to end. */
+const PENDING_MARGIN_MS = 30_000;
+
+/** Releases of Helm. The ledger is in the labels of the revision that it was written with, so that both are there or neither. */
+export function createStore(releases: Releases, { historyMax, concurrency }: StoreLimits): Sink {
+  const helmRuns = pLimit(concurrency);
+  const queues = new Map<string, ReturnType<typeof pLimit>>();
+  /** Writes whose Helm was ended by us: what they left half-way is nobody's any more. */
+  const ended = new Set<string>();
+
+  async function look(place: HelmPlace, context: SinkContext): Promise<ReleaseView> {
+    return viewOf(await releases.list(place, context), await identityOf(place.fields.chart), context.fingerprint, place.name);
+  }
+
+  /** One write of a place at a time: Helm takes one, and says nothing of who was first. */
+  async function inTurn<Result>(place: HelmPlace, { signal }: SinkContext, work: () => Promise<Result>): Promise<Result> {
+    const queue = queues.get(place.name) ?? pLimit(1);
+    queues.set(place.name, queue);
+    const cancelled = Promise.withResolvers<never>();
+    const onAbort = (): void => cancelled.reject(new SinkError('unavailable', `${place.name}: the call was cancelled`));
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      // One that is cancelled in the queue leaves it with its first call.
+      const waiting = Promise.withResolvers<void>();
+      const done = queue(() => {
+        signal.removeEventListener('abort', onAbort);
+        waiting.resolve();
+        return helmRuns(work);
+      });
+      await Promise.race([waiting.promise, cancelled.promise.catch((error: unknown) => (done.catch(() => undefined), Promise.reject(error)))]);
+      return await done;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      if (queue.activeCount + queue.pendingCount === 0) queues.delete(place.name);
+    }
+  }
+
+  async function read(place: HelmPlace, context: SinkContext): Promise<LiveState> {
+    const { exists, content, ledger, version } = await look(place, context);
+    return {
+      exists,
+      entries: new Map([...leavesOf(content)].map(([key, leaf]) => [key, leaf.text])),
+      ledger,
+      version,
+      ...(content && 'corrupt' in content ? { corrupt: content.corrupt } : {}),
+    };
+  }
+
+  async function apply(place: HelmPlace, plan: WritePlan, context: SinkContext): Promise<Receipt> {
+    let view = await look(place, context);
+    const receipt = { generation: plan.ledger.generation, writes: plan.puts.length + plan.deletes.length };
+    if (plan.content === 'remove' && !view.newest) return receipt;
+    if (view.ledger?.write === plan.ledger.write && view.ledger.generation === plan.ledger.generation && view.ledger.state === 'committed') return receipt;
+    if (view.version !== plan.base.version) throw moved(place);
+    view = await settled(place, view, context);
+    const { newest } = view;
+    if (plan.content === 'remove') {
+      await helm(place, plan.ledger.write, context, { verb: 'uninstall', args: hookArgs(place), next: null, newest });
+      return receipt;
+    }
+    const before = view.stored && { head: view.stored.head, revision: view.stored.revision };
+    if (plan.content === 'keep') {
+      if (!newest) throw moved(place);
+      const undo = { revision: newest.revision, before };
+      await releases.patch(place, newest, { labels: encodeStored({ head: headOf(plan.ledger), revision: newest.revision, undo }) }, context);
+      return receipt;
+    }
+    const kept = plan.kept.flatMap((key) => leavesOf(view.content).get(key) ?? []);
+    if (kept.length !== plan.kept.length) throw moved(place);
+    const next = (newest?.revision ?? 0) + 1;
+    const undo = unfinished(view)?.undo ?? { revision: newest && view.exists ? newest.revision : 0, before };
+    const labels = encodeStored({ head: { ...headOf(plan.ledger), owns: 'all' }, revision: next, undo });
+    await helm(place, plan.ledger.write, context, {
+      verb: 'upgrade',
+      args: [
+        ...['--install', '--reset-values', '--values', '-', '--history-max', String(historyMax), '--description', describe(plan.ledger)],
+        ...[
+          '--labels',
+          Object.entries(labels)
+            .map((label) => label.join('='))
+            .join(','),
+        ],
+        ...waitArgs(place),
+        ...hookArgs(place),
+        ...(place.fields.createNamespace ? ['--create-namespace'] : []),
+      ],
+      input: writeDocument(plan.entries, kept, 'json').toString('utf8'),
+      keys: plan.entries.map((entry) => entry.key),
+      next,
+      newest,
+    });
+    return receipt;
+  }
+
+  async function restore(place: HelmPlace, generation: number, context: SinkContext): Promise<Receipt> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      let view = await look(place, context);
+      const { ledger, stored } = view;
+      const decision = decideRestore(ledger, generation);
+      if (decision === 'nothing-to-undo' || !ledger || !stored) return { generation: ledger?.generation ?? 0, writes: 0 };
+      if (decision === 'conflict' || !stored.undo) throw moved(place);
+      view = await settled(place, view, context);
+      try {
+        const done = await undo(place, view, stored, stored.undo, context);
+        if (done) return done;
+      } catch (error) {
+        // Somebody else may have undone it in between: then this is done too.
+        if (!(error instanceof SinkError && error.reason === 'conflict') || attempt === MAX_ATTEMPTS - 1) throw error;
+        if ((await look(place, context)).version === view.version) throw error;
+      }
+    }
+    throw new SinkError('unavailable', `${place.name}: the undo did not come to its end, ${MAX_ATTEMPTS} times`);
+  }
+
+  /** One step of an undo: null where there is another one to take, which a look at the release tells. */
+  async function undo(place: HelmPlace, view: ReleaseView, stored: StoredLedger, record: UndoRecord, context: SinkContext): Promise<Receipt | null> {
+    const { newest, home } = view;
+    if (!newest) throw moved(place);
+    const onlyLedger = record.revision === stored.revision;
+    const isBack = record.revision === 0 ? newest.status === UNDONE : isRollback(newest, stored, record);
+    if (isBack || (onlyLedger && newest === home)) {
+      const restored = afterUndo(stored, record);
+      await releases.patch(place, newest, { labels: encodeStored(restored) }, context);
+      return { generation: restored.head.generation, writes: onlyLedger ? 0 : changesOf(view, record) };
+    }
+    if (newest !== home && !isFailedUndo(newest, stored)) {
+      throw new SinkError('conflict', `${place.name}: the release was changed since varTrack wrote it; \`helm history\` has what was there before`);
+    }
+    const to = String(record.revision);
+    await helm(place, undoOf(stored.head.write), context, {
+      ...(record.revision === 0
+        ? {
+            verb: 'uninstall',
+            args: ['--keep-history', '--description', `varTrack: undid generation ${stored.head.generation}`, ...hookArgs(place)],
+            next: null,
+          }
+        : { verb: 'rollback', args: [to, '--history-max', String(historyMax), ...waitArgs(place), ...hookArgs(place)], next: newest.revision + 1 }),
+      newest,
+    });
+    return null;
+  }
+
+  async function helm(place: HelmPlace, write: string, context: SinkContext, request: Parameters<Releases['helm']>[1]): Promise<void> {
+    ended.delete(write);
+    try {
+      await releases.helm(place, request, context);
+    } catch (error) {
+      ended.add(write);
+      throw error;
+    }
+  }
+
+  /** A release that Helm is not at work on. One whose Helm was killed is marked as failed, if it was ours and is known to be over. */
+  async function settled(place: HelmPlace, view: ReleaseView, context: SinkContext): Promise<ReleaseView> {
+    const { newest, stored } = view;
+    if (!newest || !/^(pending-|uninstalling)/.test(newest.status)) return view;
+    const ours = stored && (newest === view.home || (newest.status === 'pending-rollback' && newest.revision > stored.revision));
+    if (!ours) {
+      const advice = 'if nobody is, see `helm status` and end it by hand (helm rollback, or helm uninstall)';
+      throw new SinkError('unavailable', `${place.name}: it is ${newest.status}, so somebody else's Helm is at work on it; ${advice}`);
+    }
+    const isOver = ended.has(stored.head.write) || ended.has(undoOf(stored.head.write));
+    const leftMs = newest.content().at + place.fields.timeout + PENDING_MARGIN_MS - Date.now();
+    if (!isOver && leftMs > 0) {
+      const wait = `it is taken for lost in ${Math.ceil(leftMs / 1_000)} s`;
+      throw new SinkError('unavailable', `${place.name}: it is ${newest.status} by a write of varTrack that goes on elsewhere or was killed; ${wait}`);
+    }
+    if (newest.status === 'uninstalling') return view;
+    await releases.patch(place, newest, { labels: { status: 'failed' }, release: withStatus(newest, 'failed', place.name) }, context);
+    return look(place, context);
+  }
+
+  return {
+    read: (place, context) => read(place as HelmPlace, context),
+    apply: (place, plan, context) => inTurn(place as HelmPlace, context, () => apply(place as HelmPlace, plan, context)),
+    restore: (place, generation, context) => inTurn(place as HelmPlace, context, () => restore(place as HelmPlace, generation, context)),
+    close: () => releases.close(),
+  };
+}
+
+/** The write that the newest revision is what is left of. */
+function unfinished({ newest, stored, home }: ReleaseView): StoredLedger | null {
+  return newest && newest === home && newest.status === 'failed' ? stored : null;
+}
+
+function isRollback(newest: ReleaseRecord, stored: StoredLedger, { revision }: UndoRecord): boolean {
+  return newest.revision > stored.revision && newest.status === 'deployed' && newest.content().description === `Rollback to ${revision}`;
+}
+
+function isFailedUndo(newest: ReleaseRecord, stored: StoredLedger): boolean {
+  return newest.revision > stored.revision && newest.status === 'failed' && /^Rollback /.test(newest.content().description);
+}
+
+/** The ledger that was there before, one generation on; one that owns nothing if there was none. */
+function afterUndo(stored: StoredLedger, { before }: UndoRecord): StoredLedger {
+  const whole = (placed: typeof before): Ledger | null => placed && ledgerOf(placed.head, 'committed', { '': '' });
+  const ledger = restoredLedger(ledgerOf(stored.head, 'committed', { '': '' }), whole(before));
+  return { head: headOf(ledger), revision: before?.revision ?? stored.revision, undo: null };
+}
+
+/** How many values an undo has changed: those of the write against those that were there. */
+function changesOf({ ledger, content }: ReleaseView, { revision }: UndoRecord): number {
+  const now = revision === 0 ? new Map() : leavesOf(content);
+  const was = Object.keys(ledger?.keys ?? {});
+  return new Set([...was, ...now.keys()]).size;
+}
+
+function waitArgs({ fields }: HelmPlace): readonly string[] {
+  return fields.wait ? ['--wait'] : [];
+}
+
+function hookArgs({ fields }: HelmPlace): readonly string[] {
+  return fields.hooks ? [] : ['--no-hooks'];
+}
+
+/** For people, in `helm history`. */
+function describe({ owner, commit, generation }: Ledger): string {
+  return `varTrack: ${formatOwner(owner)} at ${commit.slice(0, 12)}, generation ${generation}`;
+}
+
+function moved(place: Place): SinkError {
+  return new SinkError('conflict', `${place.name}: the release or its ledger changed since it was read`);
+}

@@ -1,0 +1,126 @@
+import { Agent, request as send, type RequestOptions } from 'node:https';
+import { SinkError } from '../errors.ts';
+import type { Access } from './access.ts';
+import { connectionError } from './connection-error.ts';
+
+export interface Call {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly body?: unknown;
+}
+
+/** Any status is an answer. The body may quote values: its message is never passed on. */
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly retryAfterMs: number | undefined;
+}
+
+export interface Limits {
+  readonly connectTimeout: number;
+  readonly requestTimeout: number;
+  /** Of an answer; 16 MiB by default. */
+  readonly maxAnswerBytes?: number;
+}
+
+export interface ApiServer {
+  /** One request; JSON in and out. Any status is an answer, no answer is a SinkError. A write is never sent twice. */
+  send(label: string, call: Call, signal: AbortSignal): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Requests of the vendor's library make a pool of connections each that nobody closes, and its types drop what they do not know (also a key named
+ * `__proto__`), so that only its knowledge of kubeconfigs is used.
+ */
+export function createApiServer(options: Limits, access: () => Promise<Access>): ApiServer {
+  const own = new Agent({ keepAlive: true, maxSockets: 16 });
+  const agents = new Set<{ destroy?: () => void }>([own]);
+  const closing = new AbortController();
+
+  async function attempt(label: string, call: Call, signal: AbortSignal): Promise<Answer> {
+    const { server, request } = await access();
+    const { agent } = request;
+    if (typeof agent === 'object') agents.add(agent);
+    return exchange(label, `${server}${call.path}`, call, { agent: own, ...request }, options, signal);
+  }
+
+  return {
+    send: async (label, call, signal) => {
+      const stop = AbortSignal.any([signal, closing.signal]);
+      const refuse = (): SinkError =>
+        new SinkError('unavailable', `${label}: ${closing.signal.aborted ? 'the sink was closed' : 'the call was cancelled, or ran out of time'}`);
+      if (stop.aborted) throw refuse();
+      const { promise: aborted, reject } = Promise.withResolvers<never>();
+      const onAbort = (): void => reject(refuse());
+      stop.addEventListener('abort', onAbort, { once: true });
+      try {
+        // Plugins and files that credentials come from know no signal.
+        return await Promise.race([attempt(label, call, stop), aborted]);
+      } finally {
+        stop.removeEventListener('abort', onAbort);
+      }
+    },
+    close: async () => {
+      closing.abort();
+      for (const agent of agents) agent.destroy?.();
+    },
+  };
+}
+
+async function exchange(
+  label: string,
+  url: string,
+  { method, body }: Call,
+  given: RequestOptions,
+  { connectTimeout, requestTimeout, maxAnswerBytes = MAX_ANSWER_BYTES }: Limits,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+  const headers = { ...given.headers, accept: 'application/json', 'user-agent': 'varTrack', ...(body === undefined ? {} : { 'content-type': contentType }) };
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const late = (): SinkError => new SinkError('unavailable', `${label}: no answer in time`);
+  const call = send(url, { ...given, method, headers, signal }, (response) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    response.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxAnswerBytes) call.destroy(new SinkError('rejected', `${label}: the answer is above ${maxAnswerBytes} bytes`));
+      else chunks.push(chunk);
+    });
+    response.on('error', reject);
+    response.on('end', () => {
+      // An answer that broke off is none.
+      if (!response.complete) return reject(new SinkError('unavailable', `${label}: the connection was lost`));
+      const seconds = Number(response.headers['retry-after'] ?? Number.NaN);
+      const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : undefined;
+      resolve({ status: response.statusCode ?? 0, body: parsed(Buffer.concat(chunks).toString('utf8')), retryAfterMs });
+    });
+  });
+  const whole = setTimeout(() => call.destroy(late()), requestTimeout);
+  const connecting = setTimeout(() => call.destroy(late()), connectTimeout);
+  call.on('socket', (socket) => {
+    if (call.reusedSocket) clearTimeout(connecting);
+    else socket.once('secureConnect', () => clearTimeout(connecting));
+  });
+  call.on('error', reject);
+  call.end(body === undefined ? undefined : JSON.stringify(body));
+  try {
+    return await promise;
+  } catch (error) {
+    throw connectionError(label, error);
+  } finally {
+    clearTimeout(whole);
+    clearTimeout(connecting);
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
