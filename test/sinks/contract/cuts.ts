@@ -19,6 +19,9 @@ export function cutCases(scenarios: Scenarios): void {
     ['a place of ours', was],
   ] as const;
 
+  // What nobody can read cannot be brought back; only what was not there before can be undone.
+  const undoable = scenarios.readable ? places : places.slice(0, 1);
+
   for (const when of ['before', 'after'] as const) {
     test.each(places)(`a write to %s that is cut ${when} any call is finished by the next attempt`, async (_name, before) => {
       await atEveryCall(when, async (cut) => {
@@ -31,7 +34,7 @@ export function cutCases(scenarios: Scenarios): void {
       });
     });
 
-    test.each(places)(`a write to %s that is cut ${when} any call can be undone, and then never comes back`, async (_name, before) => {
+    test.each(undoable)(`a write to %s that is cut ${when} any call can be undone, and then never comes back`, async (_name, before) => {
       await atEveryCall(when, async (cut) => {
         const it = await prepared(before);
         const { content } = await it.look();
@@ -44,7 +47,7 @@ export function cutCases(scenarios: Scenarios): void {
       });
     });
 
-    test.each(places)(`an undo of a write to %s that is cut ${when} any call is finished by the next attempt`, async (_name, before) => {
+    test.each(undoable)(`an undo of a write to %s that is cut ${when} any call is finished by the next attempt`, async (_name, before) => {
       await atEveryCall(when, async (cut) => {
         const it = await prepared(before);
         const { content } = await it.look();

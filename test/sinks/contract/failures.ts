@@ -11,7 +11,7 @@ const faults: readonly (readonly [Fault, SinkErrorReason])[] = [
 ];
 
 export function failureCases(scenarios: Scenarios): void {
-  const { leg, capabilities } = scenarios;
+  const { leg, readable } = scenarios;
   const can = (fault: Fault | 'outage'): boolean => leg.cannot?.[fault] === undefined;
 
   for (const [fault, reason] of faults.filter(([each]) => can(each))) {
@@ -114,7 +114,7 @@ export function failureCases(scenarios: Scenarios): void {
       await it.sync({ host: `after ${live.ledger?.generation ?? 0}` });
     });
 
-  if (capabilities.values === 'readable')
+  if (readable)
     test('no value is part of what a conflict says', async () => {
       const it = await scenarios.begin();
       await it.sync({ host: `old ${canary}` });

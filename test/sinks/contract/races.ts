@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { canary, failure, untouched, type Scenarios } from './scenario.ts';
 
 export function raceCases(scenarios: Scenarios): void {
+  const { readable } = scenarios;
   const shared = scenarios.capabilities.ownership === 'keys';
 
   test('a plan made before another write is refused, having changed nothing (I7)', async () => {
@@ -26,13 +27,13 @@ export function raceCases(scenarios: Scenarios): void {
     await it.restore(1);
     await untouched(it, () => failure(it.apply(first), 'conflict'));
     await it.sync({ host: 'db1' });
-    const second = await it.planWrite({ host: canary });
+    const second = await it.planWrite(readable ? { host: canary } : { host: 'db1', more: canary });
     await it.apply(second);
     await it.restore(4);
     await untouched(it, () => failure(it.apply(second), 'conflict'));
   });
 
-  test('a value that a stranger changed after it was read is not overwritten', async () => {
+  test.runIf(readable)('a value that a stranger changed after it was read is not overwritten', async () => {
     const it = await scenarios.begin();
     await it.sync({ host: 'db1', port: 1 });
     const plan = await it.planWrite({ host: canary, port: 1 });
@@ -55,7 +56,7 @@ export function raceCases(scenarios: Scenarios): void {
     await untouched(it, () => failure(it.apply(plan), 'conflict'));
   });
 
-  test('a value that was to be adopted and that a stranger changed does not become ours', async () => {
+  test.runIf(readable)('a value that was to be adopted and that a stranger changed does not become ours', async () => {
     const it = await scenarios.begin();
     await it.stranger({ host: canary, port: 1 });
     const plan = await it.planWrite({ host: canary, port: 1 });
@@ -63,7 +64,7 @@ export function raceCases(scenarios: Scenarios): void {
     await untouched(it, () => failure(it.apply(plan), 'conflict'));
   });
 
-  test('a key that was to be deleted and that a stranger changed is not deleted', async () => {
+  test.runIf(readable)('a key that was to be deleted and that a stranger changed is not deleted', async () => {
     const it = await scenarios.begin();
     await it.sync({ host: 'db1', old: 'x' });
     const plan = await it.planWrite({ host: 'db1' });

@@ -25,6 +25,8 @@ export interface Scenario {
   readonly sink: Sink;
   readonly place: Place;
   render(values: Values): readonly RenderedEntry[];
+  /** What a read gives for these values: null for each where nobody can read them. */
+  texts(values: Values): ReadonlyMap<string, string | null>;
   /** A stranger makes exactly these the values at the place. */
   stranger(values: Values): Promise<void>;
   look(): Promise<Look>;
@@ -46,6 +48,8 @@ export interface Scenarios {
   readonly leg: ContractLeg;
   readonly layout: string;
   readonly capabilities: Capabilities;
+  /** Whether the layout gives values back, so that they can be compared, adopted and put back. */
+  readonly readable: boolean;
   bench(): Bench;
   connect(): Promise<Sink>;
   begin(): Promise<Scenario>;
@@ -62,6 +66,8 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
   const fields = leg.definition.destination.parse(leg.destination);
   const capabilities = leg.definition.layouts[fields.layout];
   if (!capabilities) throw new Error(`${leg.definition.kind} has no layout ${fields.layout}`);
+
+  const readable = capabilities.values === 'readable';
 
   async function connect(): Promise<Sink> {
     const sink = await bench().connect();
@@ -113,6 +119,7 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
       sink,
       place,
       render,
+      texts: (values) => new Map(render(values).map(({ key, text }) => [key, readable ? text : null])),
       stranger: (values) => bench().write(place, entriesOf(values)),
       look: () => bench().look(place),
       ledger: async () => {
@@ -129,7 +136,7 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
     };
   }
 
-  return { leg, layout: fields.layout, capabilities, bench, connect, begin };
+  return { leg, layout: fields.layout, capabilities, readable, bench, connect, begin };
 }
 
 const defaultPolicy: Policy = {

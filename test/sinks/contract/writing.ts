@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { canary, type Scenarios } from './scenario.ts';
 
 export function writingCases(scenarios: Scenarios): void {
-  const { capabilities } = scenarios;
+  const { readable } = scenarios;
 
   test('a place that nobody wrote is empty and has no ledger', async () => {
     const it = await scenarios.begin();
@@ -21,10 +21,10 @@ export function writingCases(scenarios: Scenarios): void {
     expect(await it.sync(values)).toEqual({ generation: 1, writes: 3 });
     const live = await it.read(values);
     expect(live.exists).toBe(true);
-    expect(new Map(live.entries)).toEqual(new Map(it.render(values).map((entry) => [entry.key, entry.text])));
+    expect(new Map(live.entries)).toEqual(it.texts(values));
   });
 
-  test('the place then looks as if a person had written it', async () => {
+  test.runIf(readable)('the place then looks as if a person had written it', async () => {
     const [ours, theirs] = [await scenarios.begin(), await scenarios.begin()];
     const values = { host: 'db1', 'redis.port': 6379 };
     await ours.sync(values);
@@ -91,7 +91,8 @@ export function writingCases(scenarios: Scenarios): void {
     const values = { host: 'db1', port: 1, name: 'n' };
     await it.sync(values);
     await it.stranger({ host: 'elsewhere', port: 1 });
-    expect(await it.sync(values)).toEqual({ generation: 2, writes: 2 });
+    // What nobody can read is not seen to drift.
+    expect(await it.sync(values)).toEqual({ generation: 2, writes: readable ? 2 : 1 });
   });
 
   test('a place that was removed by hand is written again', async () => {
@@ -123,7 +124,7 @@ export function writingCases(scenarios: Scenarios): void {
     );
   });
 
-  if (capabilities.values === 'readable')
+  if (readable)
     test('a value that changed its type only is written exactly if the place can tell', async () => {
       const it = await scenarios.begin();
       await it.sync({ port: '5' });

@@ -12,6 +12,18 @@ import type { StoredVariable } from '../../servers/vercel/project.ts';
 import type { Bench, Fault } from '../contract.ts';
 import { startSilentServer } from '../silent-server.ts';
 
+/** Names that are none for an environment variable. */
+export const REFUSED = [
+  'a key with a space',
+  'a key with quotes',
+  'a key with a backslash',
+  'a key with signs',
+  'a key in another script',
+  'a key that is a number',
+];
+/** 64 KB are all there is, with the ledger and what an undo needs. */
+export const LARGE = { keys: 100, characters: 12_000 };
+
 /** Makes every call of `variables` go through `cut`. */
 function cutVariables(variables: Variables, cut: Parameters<NonNullable<Bench['connectCut']>>[0]): Variables {
   return {
