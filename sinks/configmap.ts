@@ -2,16 +2,17 @@ import { z } from 'zod';
 import { leafText } from '../domain/flatten.ts';
 import type { RenderedEntry } from '../domain/plan.ts';
 import { formatPath } from '../domain/value.ts';
-import { createAccess } from './configmap/access.ts';
-import { createApiServer } from './configmap/api-server.ts';
+import { createAccess } from './kubernetes/access.ts';
+import { createApiServer } from './kubernetes/api-server.ts';
 import { createConfigMaps } from './configmap/config-maps.ts';
 import { MAX_DATA_BYTES } from './configmap/content.ts';
-import { configmapOptions, systemOf, type ConfigmapOptions } from './configmap/options.ts';
+import { configmapOptions, type ConfigmapOptions } from './configmap/options.ts';
 import { isDataKey, placeNameProblem } from './configmap/place-names.ts';
 import { createStore } from './configmap/store.ts';
 import { MAX_ANNOTATION_BYTES } from './configmap/writer.ts';
 import { SinkError } from './errors.ts';
 import { documentProblem, renderLeaf } from './leaf-document.ts';
+import { clusterOf } from './kubernetes/access-options.ts';
 import { defineSink } from './sink.ts';
 
 const destination = z.strictObject({
@@ -42,7 +43,7 @@ export const configmap = defineSink<ConfigmapOptions, ConfigmapFields>({
   notifies: false,
   options: configmapOptions,
   destination,
-  system: systemOf,
+  system: clusterOf,
   placeProblem: (name, { layout }) => placeNameProblem(name, layout),
   identity: (name) => name,
 

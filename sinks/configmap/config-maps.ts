@@ -1,6 +1,6 @@
 import { SinkError } from '../errors.ts';
-import type { ApiServer, Call } from './api-server.ts';
-import { refusalError, type Asked, type Refusal } from './kubernetes-error.ts';
+import type { Answer, ApiServer, Call } from '../kubernetes/api-server.ts';
+import { refusalError, type Asked } from './kubernetes-error.ts';
 
 /** A ConfigMap as the API server gives it, as far as the sink looks at it. */
 export interface ConfigMap {
@@ -108,7 +108,7 @@ function deploymentOf({ namespace, name }: Address): string {
 }
 
 /** A 404 of anything but the API server's own word on this very object is a failure, never absence (I3). */
-function isAbsent({ status, body }: Refusal, resource: string, name: string): boolean {
+function isAbsent({ status, body }: Answer, resource: string, name: string): boolean {
   if (status !== 404) return false;
   const { kind, reason, details } = (body ?? {}) as { kind?: unknown; reason?: unknown; details?: { kind?: unknown; name?: unknown } };
   return kind === 'Status' && reason === 'NotFound' && details?.kind === resource && details.name === name;

@@ -1,11 +1,5 @@
 import { SinkError, type SinkErrorReason } from '../errors.ts';
-
-/** The parts of an answer that tell what went wrong; its message is never passed on, it may quote values. */
-export interface Refusal {
-  readonly status: number;
-  readonly body: unknown;
-  readonly retryAfterMs: number | undefined;
-}
+import type { Answer } from '../kubernetes/api-server.ts';
 
 /** What was asked, for the message of a refusal. */
 export interface Asked {
@@ -15,8 +9,8 @@ export interface Asked {
   readonly namespace: string;
 }
 
-/** What went wrong, in our words only. */
-export function refusalError(asked: Asked, refusal: Refusal): SinkError {
+/** What went wrong, in our words only: the message of an answer may quote values. */
+export function refusalError(asked: Asked, refusal: Answer): SinkError {
   const { label, verb, resource, namespace } = asked;
   const { status, retryAfterMs } = refusal;
   const { reason, kind, causes, text } = partsOf(refusal.body);
@@ -28,7 +22,7 @@ export function refusalError(asked: Asked, refusal: Refusal): SinkError {
   if (status === 403)
     return error('unauthorized', `the user may not ${verb} ${resource} in the namespace ${namespace}; docs/sinks/configmap.md has a Role with what is needed`);
   if (status === 404 && kind === 'namespaces') return error('rejected', `there is no namespace ${namespace}; make it, or correct the place`);
-  if (status === 404 && reason === 'NotFound' && kind === resource) return error('conflict', 'it was removed since it was read');
+  if (status === 404 && verb !== 'get' && reason === 'NotFound' && kind === resource) return error('conflict', 'it was removed since it was read');
   if (status === 404) return error('rejected', 'the server answers 404 as no API server does; check its address');
   if (status === 409) return error('conflict', 'somebody else wrote it since it was read');
   if (status === 413 || causes.includes('FieldValueTooLong') || /etcdserver: request is too large/.test(text))
@@ -43,15 +37,6 @@ export function refusalError(asked: Asked, refusal: Refusal): SinkError {
 }
 
 export const IMMUTABLE = 'it is immutable, so that nothing can change its data; delete it to have it made anew, or choose another name';
-
-/** No answer at all. */
-export function connectionError(label: string, error: unknown): SinkError {
-  if (error instanceof SinkError) return error;
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code))
-    return new SinkError('rejected', `${label}: the TLS connection failed (${code}); check the server’s address and ca`);
-  return new SinkError('unavailable', `${label}: not reachable${code === '' ? '' : ` (${code})`}`);
-}
 
 interface Parts {
   readonly reason: string;

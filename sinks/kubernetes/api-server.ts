@@ -78,8 +78,11 @@ async function exchange(
   { connectTimeout, requestTimeout, maxAnswerBytes = MAX_ANSWER_BYTES }: Limits,
   signal: AbortSignal,
 ): Promise<Answer> {
+  const text = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-  const headers = { ...given.headers, accept: 'application/json', 'user-agent': 'varTrack', ...(body === undefined ? {} : { 'content-type': contentType }) };
+  // Of the body of a DELETE Node itself does not tell the length, and the server takes it for the next request.
+  const content = text && { 'content-type': contentType, 'content-length': text.length };
+  const headers = { ...given.headers, accept: 'application/json', 'user-agent': 'varTrack', ...content };
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const late = (): SinkError => new SinkError('unavailable', `${label}: no answer in time`);
   const call = send(url, { ...given, method, headers, signal }, (response) => {
@@ -106,7 +109,7 @@ async function exchange(
     else socket.once('secureConnect', () => clearTimeout(connecting));
   });
   call.on('error', reject);
-  call.end(body === undefined ? undefined : JSON.stringify(body));
+  call.end(text);
   try {
     return await promise;
   } catch (error) {

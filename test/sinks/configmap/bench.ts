@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Place } from '../../../sinks/sink.ts';
 import { configmap, type ConfigmapFields } from '../../../sinks/configmap.ts';
-import { createAccess } from '../../../sinks/configmap/access.ts';
-import { createApiServer } from '../../../sinks/configmap/api-server.ts';
+import { createAccess } from '../../../sinks/kubernetes/access.ts';
+import { createApiServer } from '../../../sinks/kubernetes/api-server.ts';
 import { createConfigMaps, type ConfigMap, type ConfigMaps } from '../../../sinks/configmap/config-maps.ts';
 import type { ConfigmapOptions } from '../../../sinks/configmap/options.ts';
 import { placeNames } from '../../../sinks/configmap/place-names.ts';
