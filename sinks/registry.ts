@@ -3,8 +3,9 @@ import { linux } from './linux.ts';
 import { redis } from './redis.ts';
 import { s3 } from './s3.ts';
 import type { SinkDefinition } from './sink.ts';
+import { vercel } from './vercel.ts';
 
 /** Every kind of sink. Vendor libraries are loaded when a sink connects, so this is cheap to import. */
-export const sinkDefinitions = { configmap, linux, redis, s3 } satisfies Readonly<Record<string, SinkDefinition>>;
+export const sinkDefinitions = { configmap, linux, redis, s3, vercel } satisfies Readonly<Record<string, SinkDefinition>>;
 
 export type SinkKind = keyof typeof sinkDefinitions;

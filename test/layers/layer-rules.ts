@@ -63,6 +63,7 @@ export const sinkVendors: Readonly<Record<string, readonly string[]>> = {
   redis: ['ioredis'],
   linux: ['ssh2'],
   s3: ['@aws-sdk/client-s3'],
+  vercel: ['@vercel/sdk', 'undici'],
   configmap: ['@kubernetes/client-node'],
   kubernetes: ['@kubernetes/client-node'],
 };
