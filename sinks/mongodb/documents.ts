@@ -2,7 +2,7 @@ import type * as Driver from 'mongodb';
 import type { Document, MongoClient, MongoClientOptions } from 'mongodb';
 import { SinkError } from '../errors.ts';
 import { decodeTree, UnknownBson, type Bson, type Tree, type TreeMap } from './bson-tree.ts';
-import { commandError, mongodbError } from './mongodb-error.ts';
+import { commandError, isLoginRefused, mongodbError } from './mongodb-error.ts';
 import { systemOf, type MongodbOptions } from './options.ts';
 import type { Namespace } from './place-names.ts';
 
@@ -13,6 +13,8 @@ export interface Update {
 
 /** The few commands that the sink sends. They throw SinkError, and none is ever sent twice. */
 export interface Documents {
+  /** Statements of one command. */
+  readonly batch: number;
   /** By `_id`; those that are not there are missing. */
   find(at: Namespace, ids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, TreeMap>>;
   /** Throws `conflict` if one of them is there already; others may then be done. */
@@ -60,7 +62,7 @@ export function createDocuments(driver: typeof Driver, options: MongodbOptions, 
     } catch (error) {
       const failure = mongodbError(label, error);
       // Credentials are read anew for the next call: these were rotated, or could not be read.
-      if (failure.reason === 'unauthorized' || !(await isOpen(client))) forget(client);
+      if (isLoginRefused(error) || !(await isOpen(client))) forget(client);
       throw failure;
     } finally {
       stop.removeEventListener('abort', onAbort);
@@ -92,6 +94,7 @@ export function createDocuments(driver: typeof Driver, options: MongodbOptions, 
   }
 
   return {
+    batch: options.batch,
     find: async (at, ids, signal) => {
       const found = new Map<string, TreeMap>();
       for (let start = 0; start < ids.length; start += MAX_IDS) {
@@ -127,9 +130,10 @@ export function createDocuments(driver: typeof Driver, options: MongodbOptions, 
         const command = { findAndModify: at.collection, query: filter, update: document, new: false, ...concern };
         const reply = (await db.command(command, { signal: stop, ...EXACT })) as {
           readonly value?: Document | null;
-          readonly writeConcernError?: WriteFailure;
+          readonly writeConcernError?: Document;
         };
-        if (reply.writeConcernError) throw commandError(`mongodb ${system} ${at.database}/${at.collection}`, Number(reply.writeConcernError.code), '');
+        // The number is of an exact type as well.
+        if (reply.writeConcernError) throw commandError(`mongodb ${system} ${at.database}/${at.collection}`, Number(reply.writeConcernError['code']), '');
         return reply.value ? Buffer.from(bson.serialize(reply.value)) : null;
       }),
     close: async () => {

@@ -10,7 +10,7 @@ import { LEDGER_ID, placeNames, UNDO_ID } from './place-names.ts';
 export const VALUE_FIELD = 'value';
 
 /** A document for each key, its name the `_id`. The body of an item is `{ v: value }` as BSON, or empty where the document has no value. */
-export function createKeysStore(documents: Documents, bson: Bson): CasStore {
+export function createKeysStore(documents: Documents, bson: Bson, atOnce = 32): CasStore {
   const get: CasStore['get'] = async (place, names, maxBytes, signal) => {
     const found = await documents.find(placeNames(place.name), [...new Set(names)], signal);
     return names.map((name) => {
@@ -24,6 +24,7 @@ export function createKeysStore(documents: Documents, bson: Bson): CasStore {
   };
 
   return {
+    atOnce,
     get,
     version: async (place, name, signal) => (await get(place, [name], Number.MAX_SAFE_INTEGER, signal))[0]?.version ?? null,
 

@@ -47,6 +47,11 @@ export function mongodbError(label: string, error: unknown): SinkError {
   return new SinkError('unavailable', `${label}: not reachable (${socketCode || name || 'connection lost'})`);
 }
 
+/** Whether the server does not take the user or the password, rather than what was asked of it. */
+export function isLoginRefused(error: unknown): boolean {
+  return partsOf(error).code === 18;
+}
+
 /** A failure that a reply tells by its code. */
 export function commandError(label: string, code: number, codeName: string): SinkError {
   const known = CODES[code];

@@ -139,6 +139,29 @@ describeWith('ferretdb', 'documents of MongoDB, written conditionally', () => {
     });
   });
 
+  test('a document that does not fit with what an undo needs is told before the write', async () => {
+    const place = placeOf('large/docs/one', 'document');
+    const refusing: Documents = {
+      ...documents,
+      find: async () =>
+        new Map([
+          [
+            'one',
+            new Map([
+              ['_id', 'one'],
+              ['host', 'db1'],
+            ]),
+          ],
+        ]),
+      replace: () => Promise.reject(new Error('there is nothing to write')),
+    };
+    const store = createDocumentStore(refusing, BSON);
+    const [item] = await store.get(place, [PART.content], 1_000, signal());
+    const undo = put(PART.undo, null, Buffer.alloc(11 * 1024 * 1024, 0x1f));
+    await failure(store.write(place, [undo, put(PART.content, item!.version, bodyOf({ host: 'x'.repeat(5 * 1024 * 1024) }))], signal()), 'too-large');
+    await failure(store.get(place, [PART.content], 10, signal()), 'too-large');
+  });
+
   describe('layout keys', () => {
     test('items are written in batches, each only if it is as it was read', async () => {
       const place = placeOf('batches/docs', 'keys');
