@@ -4,7 +4,7 @@ import type { WritePlan } from '../../domain/plan.ts';
 import { SinkError } from '../errors.ts';
 import type { Receipt } from '../sink.ts';
 import type { ItemChange } from './cas-store.ts';
-import { changesOf, stepOf, targetOf, type Target } from './changes.ts';
+import { announcedOf, changesOf, stepOf, targetOf, type Change, type Target } from './changes.ts';
 import { createClaim, type Claim } from './claim.ts';
 import type { Before, LedgerItem } from './ledger-item.ts';
 import { ABSENT, getLedger, getUndo, ledgerContent, moved, undoContent, where, type Seen, type Site } from './site.ts';
@@ -26,10 +26,11 @@ export async function applyPlan(site: Site, plan: WritePlan): Promise<Receipt> {
   const [baseLedger] = plan.base.version.split(' ');
   if (!isResumed && (seen?.version ?? ABSENT) !== baseLedger) throw moved(site, now?.ledger);
 
-  const targets = await lookAt(site, plan, isResumed);
-  const work: Work = { plan, targets, before: beforeOf(now), claim: createClaim(site, seen?.version ?? null) };
-  if (plan.content === 'keep' && now?.before?.work === undefined)
-    await work.claim.write({ ledger: plan.ledger, before: work.before }, stepsOf(targets, 'check'));
+  const isUnfinished = now?.before?.work !== undefined;
+  const announced = isUnfinished ? announcedOf(site, plan) : [];
+  const targets = await lookAt(site, [...changesOf(site, plan), ...announced], isResumed);
+  const work: Work = { plan, targets, announced, before: beforeOf(now), claim: createClaim(site, seen?.version ?? null) };
+  if (plan.content === 'keep' && !isUnfinished) await work.claim.write({ ledger: plan.ledger, before: work.before }, stepsOf(targets, 'check'));
   else if (!(await applyAtOnce(site, work))) await applyInSteps(site, work);
   return receipt;
 }
@@ -37,6 +38,7 @@ export async function applyPlan(site: Site, plan: WritePlan): Promise<Receipt> {
 interface Work {
   readonly plan: WritePlan;
   readonly targets: readonly Target[];
+  readonly announced: readonly Change[];
   readonly before: Before;
   readonly claim: Claim;
 }
@@ -50,9 +52,8 @@ function beforeOf(now: LedgerItem | undefined): Before {
   };
 }
 
-/** The items that the plan touches, each still as the plan saw it, or as an earlier attempt of the same write left it. */
-async function lookAt(site: Site, plan: WritePlan, isResumed: boolean): Promise<readonly Target[]> {
-  const changes = changesOf(site, plan);
+/** The items of the changes, each still as the plan saw it, or as an earlier attempt of the same write left it. */
+async function lookAt(site: Site, changes: readonly Change[], isResumed: boolean): Promise<readonly Target[]> {
   const names = changes.map((change) => change.name);
   const found = names.length === 0 ? [] : await site.store.get(site.place, names, site.layout.maxBytes, site.signal);
   return changes.map((change, index) => {
@@ -105,7 +106,7 @@ async function applyInSteps(site: Site, work: Work): Promise<void> {
   }
 }
 
-async function carryOut(site: Site, { plan, targets, before, claim }: Work): Promise<void> {
+async function carryOut(site: Site, { plan, targets, announced, before, claim }: Work): Promise<void> {
   const { store, place, layout, signal } = site;
   const former = await getUndo(site);
   const record = undoContent(site, recordOf(plan, before, targets, former));
@@ -113,6 +114,8 @@ async function carryOut(site: Site, { plan, targets, before, claim }: Work): Pro
   const [undo = null] = store.transaction?.fits([claim.check(), put])
     ? (await store.transaction.commit(place, [claim.check(), put], signal)).slice(1)
     : await store.write(place, [put], signal);
+  // The write that was taken over can begin nothing any more; what it did since the first look is to be planned for.
+  await lookAt(site, announced, false);
   // Values first and deletes last, so that a reader of renamed keys never finds neither.
   const [puts, deletes] = [stepsOf(targets, 'put'), stepsOf(targets, 'delete')];
   for (const steps of store.transaction ? [[...puts, ...deletes]] : [puts, deletes]) await writeUnder(claim, site, steps);

@@ -26,6 +26,17 @@ export interface Target {
   readonly isDone: boolean;
 }
 
+/**
+ * What the plan says nothing of and a write that did not end announced: absent when it was read, and that write may be about to put it there, if it
+ * is not as dead as it seems. Nobody would own it then.
+ */
+export function announcedOf({ layout }: Site, plan: WritePlan): readonly Change[] {
+  if (layout.shape === 'document') return [];
+  const known = new Set([...Object.keys(plan.ledger.keys), ...plan.deletes.map((each) => each.key), ...plan.kept]);
+  const announced = Object.keys(plan.base.ledger?.keys ?? {}).filter((key) => !known.has(key));
+  return announced.map((key) => ({ key, name: layout.nameOf(key), action: 'check', encode: nothing, stands: (live) => live === null }));
+}
+
 export function changesOf({ layout }: Site, plan: WritePlan): readonly Change[] {
   if (layout.shape === 'document') {
     const [, version = ABSENT] = plan.base.version.split(' ');

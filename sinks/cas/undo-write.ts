@@ -59,16 +59,19 @@ export async function undoOnce(site: Site, seen: Held, strangers: Strangers): Pr
   if (!record && !before)
     throw new SinkError('rejected', `${where(site)}: the undo record at ${layout.undo} is gone, so generation ${current.generation} cannot be undone`);
   const previous = before ? before.ledger : (record?.ledger ?? null);
-  const steps = await stepsBack(site, record?.changes ?? [], strangers);
+  const changes = record?.changes ?? [];
+  const look = await stepsBack(site, changes, strangers);
+  const steps = look.filter(isWrite);
   const restored = restoredLedger(current, previous);
   const receipt = { generation, writes: steps.length };
   // Written anew although nothing in it changes but the claim: a write that was claimed before, and only now gets to its record, finds another.
   const ids = { origin: before?.origin ?? record?.origin ?? '', claim: randomUUID() };
-  const kept = { ...ids, generation: current.generation, write: current.write, ledger: previous, changes: record?.changes ?? [] };
+  const kept = { ...ids, generation: current.generation, write: current.write, ledger: previous, changes };
   const undo = { action: 'put', name: layout.undo, expected: found?.version ?? null } as const;
   if (store.transaction) {
     const ledger = { action: 'put', name: layout.ledger, expected: claim.version(), ...ledgerContent(site, { ledger: restored }) } as const;
-    const whole: readonly ItemChange[] = [ledger, { ...undo, ...undoContent(site, { ...kept, changes: [] }) }, ...steps];
+    // A write that did not end may be about to change what is as it was, if it is not as dead as it seems.
+    const whole: readonly ItemChange[] = [ledger, { ...undo, ...undoContent(site, { ...kept, changes: [] }) }, ...(before ? look : steps)];
     if (store.transaction.fits(whole)) {
       await store.transaction.commit(place, whole, signal);
       return receipt;
@@ -78,11 +81,14 @@ export async function undoOnce(site: Site, seen: Held, strangers: Strangers): Pr
   const renewed: readonly ItemChange[] = [claim.check(), { ...undo, ...undoContent(site, kept) }];
   if (store.transaction?.fits(renewed)) await store.transaction.commit(place, renewed, signal);
   else await store.write(place, renewed.slice(1), signal);
-  await writeUnder(claim, site, steps);
+  // It can begin nothing any more; what it did since the first look goes back as well.
+  const all = before ? (await stepsBack(site, changes, strangers)).filter(isWrite) : steps;
+  await writeUnder(claim, site, all);
   await claim.write({ ledger: restored });
-  return receipt;
+  return { ...receipt, writes: all.length };
 }
 
+/** The writes that put the items back, and checks of those that are as they were. */
 async function stepsBack(site: Site, changes: readonly UndoChange[], strangers: Strangers): Promise<readonly ItemChange[]> {
   const names = changes.map((change) => change.name);
   const found = names.length === 0 ? [] : await site.store.get(site.place, names, site.layout.maxBytes, site.signal);
@@ -94,6 +100,7 @@ async function stepsBack(site: Site, changes: readonly UndoChange[], strangers: 
         'conflict',
         `${where(site)}: ${change.name} was changed by somebody else, so the write cannot be undone; remove it, or put it back`,
       );
+    if (standing === 'as-before') return [{ action: 'check', name: change.name, expected: live?.version ?? null }];
     return standing === 'ours' ? stepBack(change, live) : [];
   });
 }
@@ -101,6 +108,10 @@ async function stepsBack(site: Site, changes: readonly UndoChange[], strangers: 
 function stepBack({ name, before }: UndoChange, live: Item | null): readonly ItemChange[] {
   if (before) return [{ action: 'put', name, expected: live?.version ?? null, body: before.body, attributes: before.attributes }];
   return live ? [{ action: 'delete', name, expected: live.version }] : [];
+}
+
+function isWrite({ action }: ItemChange): boolean {
+  return action !== 'check';
 }
 
 /** A conflict that looking again does not mend. */

@@ -38,7 +38,7 @@ export function createStage(store: MemoryStore, sink: Sink = createCasSink(store
     read,
     planFor,
     planWrite,
-    planRemoval: async () => writing(planRemoval(target(), await read({}), policy)),
+    planForRemoval: async () => planRemoval(target(), await read({}), policy),
     apply: (made: WritePlan, signal?: AbortSignal) => sink.apply(place, made, contextFor(made.entries, signal)),
     restore: (generation: number) => sink.restore(place, generation, contextFor([])),
     sync: async (values: Values) => sink.apply(place, await planWrite(values), contextFor([])),
@@ -51,8 +51,6 @@ export function createStage(store: MemoryStore, sink: Sink = createCasSink(store
     },
   };
 }
-
-export type Stage = ReturnType<typeof createStage>;
 
 function writing(made: Plan): WritePlan {
   if (made.kind !== 'write') throw new Error(`expected a write, got ${made.kind}`);
