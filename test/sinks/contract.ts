@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { DesiredEntry } from '../../domain/plan.ts';
 import type { Place, Sink, SinkDefinition } from '../../sinks/sink.ts';
+import type { Address } from '../faults/tcp-proxy.ts';
 import { cutCases, type Cut } from './contract/cuts.ts';
 import { failureCases } from './contract/failures.ts';
+import { faultCases } from './contract/faults.ts';
 import { ownershipCases } from './contract/ownership.ts';
 import { raceCases } from './contract/races.ts';
 import { removalCases } from './contract/removing.ts';
@@ -18,12 +20,19 @@ export interface ContractLeg {
   readonly destination: Readonly<Record<string, unknown>>;
   /** Names out of {@link nastyValues} that `render` refuses here; everything else must be taken. */
   readonly refuses?: readonly string[];
+  /**
+   * `together`: the nasty names and values are written, changed, read and undone in one place at once, which finds the same and takes a tenth of the time.
+   * For legs that differ from one with a case for each only in the format, which test/clients/formats tries value by value.
+   */
+  readonly values?: 'together';
   /** How much the "large" cases write; 10,000 keys and a value of 1,000,000 characters unless the system takes less. */
   readonly large?: { readonly keys?: number; readonly characters?: number };
   /** Faults that cannot be staged for this leg, and why. */
   readonly cannot?: Partial<Record<Fault | 'outage', string>>;
   /** Whether the bench has `connectCut`; the calls of the driver to its server are then cut one after the other. */
   readonly cuts?: boolean;
+  /** Whether the bench has `connectThrough`; the network between the driver and its server is then broken in every way at every step. */
+  readonly faults?: boolean;
   start(): Promise<Bench>;
 }
 
@@ -45,6 +54,8 @@ export interface Bench {
   connect(): Promise<Sink>;
   /** Like `connect`, every call of the driver to its server going through `cut`. */
   connectCut?(cut: Cut): Promise<Sink>;
+  /** Like `connect`, over the addresses that `via` gives for those of the servers. */
+  connectThrough?(via: (server: Address) => Promise<Address>): Promise<Sink>;
   /** The name of a place that no one has used. */
   placeName(): string;
   /** Makes exactly these the values at the place, behind the sink's back: without ledger or undo record. No entries: the place is absent. */
@@ -90,6 +101,7 @@ export function describeSinkContract(name: string, leg: ContractLeg): void {
     describe('restoring', () => restoreCases(scenarios));
     describe('removing', () => removalCases(scenarios));
     if (leg.cuts === true) describe('cuts', () => cutCases(scenarios));
+    if (leg.faults === true) describe('faults', () => faultCases(scenarios));
     describe('values', () => valueCases(scenarios));
     describe('failures', () => failureCases(scenarios));
   });

@@ -39,6 +39,14 @@ export function legFor(format: string): Pick<ContractLeg, 'definition' | 'destin
   return { definition: linux, destination: { format }, refuses: refuses[format] ?? [], ...large };
 }
 
+const noServer = 'there is no server: the commands run on this machine';
+
+/** Below the calls that it cuts, test/sinks/linux/connection.test.ts kills the script at every one of its steps. */
+export function localLeg(format: string): ContractLeg {
+  const cannot = { 'wrong-credentials': noServer, gone: noServer, silent: noServer, outage: noServer };
+  return { ...legFor(format), cuts: true, cannot, start: startLocalBench };
+}
+
 // In memory where there is such a place: the suite writes thousands of times, and waiting for the disk at each fsync proves nothing here.
 const scratch = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
@@ -54,6 +62,7 @@ export function connectLocal(root: string): Promise<Sink> {
 }
 
 export interface SshLogin {
+  readonly host?: string;
   readonly port?: number;
   readonly privateKey?: string;
   readonly root?: string;
@@ -116,6 +125,10 @@ export async function startSshBench(): Promise<Bench> {
   return {
     ...files,
     connect: () => connectSsh(server),
+    connectThrough: async (via) => {
+      const { host, port } = await via(server);
+      return connectSsh(server, { host, port, connectTimeout: '2s' });
+    },
     fault: async (fault) => ({ sink: await connectSsh(server, await loginFor(fault)), place: await restrictedPlace(root, fault) }),
     outage: { begin: () => server.pause(), end: () => server.resume() },
     stop: async () => {

@@ -17,7 +17,7 @@ const layouts = ['hash', 'keys', 'json'] as const;
 
 describeWith('redis', 'the redis sink', () => {
   for (const layout of layouts) {
-    describeSinkContract(layout, { definition: redis, destination: { layout }, cuts: true, start: () => startBench(layout) });
+    describeSinkContract(layout, { definition: redis, destination: { layout }, cuts: true, faults: true, start: () => startBench(layout) });
   }
 });
 
@@ -74,6 +74,10 @@ async function startBench(layout: (typeof layouts)[number]): Promise<Bench> {
         script: (...args) => cut(() => connection.script(...args)),
         close: () => connection.close(),
       });
+    },
+    connectThrough: async (via) => {
+      const { host, port } = await via({ host: '127.0.0.1', port: server.port });
+      return connect({ url: `redis://${host}:${port}` });
     },
     placeName: () => (layout === 'keys' ? `acme:${randomUUID()}:` : `acme:${randomUUID()}:settings`),
     write: async ({ name }, entries) => {

@@ -44,14 +44,14 @@ const refusedByEnv = [
 const cannot = { outage: 'staged for json and keys', silent: 'staged for json and keys' } as const;
 
 const legs: Readonly<Record<string, Omit<ContractLeg, 'definition' | 'start'>>> = {
-  json: { destination: { format: 'json' }, cuts: true },
+  json: { destination: { format: 'json' }, cuts: true, faults: true },
   yaml: { destination: { format: 'yaml' }, cannot },
   env: { destination: { format: 'env' }, refuses: refusedByEnv, cannot },
   properties: { destination: { format: 'properties' }, cannot },
   // The parser of TOML that gives positions matches a string by one regular expression, which takes about 100,000 characters.
   toml: { destination: { format: 'toml' }, large: { characters: 50_000 }, cannot },
   // Each key is a request of some milliseconds: 10,000 of them, written four times and read ten times, are minutes on a small machine.
-  keys: { destination: { layout: 'keys' }, large: { keys: 500 }, cuts: true },
+  keys: { destination: { layout: 'keys' }, large: { keys: 500 }, cuts: true, faults: true },
   'keys, versioned': { destination: { layout: 'keys' }, large: { keys: 100 }, cuts: true, cannot },
   'json, versioned': { destination: { format: 'json' }, cannot },
 };
@@ -153,6 +153,10 @@ async function startBench(fields: S3Fields, Bucket: string): Promise<Bench> {
     connectCut: async (cut) => {
       const store = createObjectStore(createObjects(optionsFor(), () => clientConfig(optionsFor(), as('admin'))));
       return createCasSink(cutStore(store, cut), s3Codec);
+    },
+    connectThrough: async (via) => {
+      const { host, port } = await via({ host: '127.0.0.1', port: Number(new URL(server.endpoint).port) });
+      return s3.connect(optionsFor({ endpoint: `http://${host}:${port}` }), as('admin'));
     },
     placeName,
     write: async (at, entries) => {

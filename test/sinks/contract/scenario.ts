@@ -52,7 +52,8 @@ export interface Scenarios {
   readonly readable: boolean;
   bench(): Bench;
   connect(): Promise<Sink>;
-  begin(): Promise<Scenario>;
+  /** On a fresh place; over a connection of its own, or the given one. */
+  begin(through?: Sink): Promise<Scenario>;
 }
 
 /** Part of every secret-looking value of the suite; no error may hold it. */
@@ -75,8 +76,8 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
     return sink;
   }
 
-  async function begin(): Promise<Scenario> {
-    const sink = await connect();
+  async function begin(through?: Sink): Promise<Scenario> {
+    const sink = through ?? (await connect());
     const place: Place = { name: bench().placeName(), layout: fields.layout, fields };
     expect(leg.definition.placeProblem(place.name, fields, {})).toBeNull();
     const render = (values: Values) => entriesOf(values).map((entry) => leg.definition.render(entry, fields));

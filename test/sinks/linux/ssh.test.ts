@@ -10,7 +10,9 @@ import { contextFor, failure } from '../contract/scenario.ts';
 import { connectSsh, legFor, makeRoot, startSshBench, type SshLogin } from '../linux-bench.ts';
 
 describeWith('sshd', 'over SSH', () => {
-  for (const format of Object.keys(linux.layouts)) describeSinkContract(`linux ${format}, ssh`, { ...legFor(format), start: startSshBench });
+  // The scripts and the documents are those of the local legs.
+  for (const format of Object.keys(linux.layouts))
+    describeSinkContract(`linux ${format}, ssh`, { ...legFor(format), values: 'together', faults: format === 'json', start: startSshBench });
 
   let server: SshServer;
   let root: string;
