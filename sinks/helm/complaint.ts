@@ -9,6 +9,8 @@ export interface Failure extends HelmResult {
   readonly troubles: readonly Trouble[];
   /** Keys of the values, which an error may name. */
   readonly keys: readonly string[];
+  /** Text of the values, of which nothing may be shown. */
+  readonly input: string;
 }
 
 /**
@@ -21,7 +23,7 @@ export function complaintOf(failure: Failure, where: string): SinkError {
   if (failure.fenced) return error('conflict', 'somebody else made a revision of the release since it was read');
   if (ended === 'cancelled') return error('unavailable', `helm ${verb} was cancelled`);
   const lost = troubles.filter((each) => each.status === 0);
-  const refused = troubles.findLast((each) => each.status > 0 && (!isRead(each) || each.status === 401 || each.status === 403));
+  const refused = troubles.findLast((each) => each.status > 0 && !isHarmless(each));
   if (refused) {
     const [reason, message] = refusalOf(refused);
     return error(reason, message);
@@ -58,8 +60,10 @@ const WORDS: readonly (readonly [RegExp, SinkErrorReason, string])[] = [
   [/Kubernetes cluster unreachable/, 'unavailable', 'the API server is not reachable'],
 ];
 
-function isRead({ method }: Trouble): boolean {
-  return method === 'GET' || method === 'HEAD';
+/** Helm asks for much that need not be there, and makes namespaces that may be there. */
+function isHarmless({ method, path, status }: Trouble): boolean {
+  const isRead = method === 'GET' || method === 'HEAD';
+  return isRead ? status !== 401 && status !== 403 && status !== 429 && status < 500 : status === 409 && path === '/api/v1/namespaces';
 }
 
 function refusalOf({ method, path, status, text }: Trouble): readonly [SinkErrorReason, string] {
@@ -91,9 +95,9 @@ function verbOf(method: string): string {
 }
 
 /** The places that Helm names: files of the chart, and keys that Git names. */
-function detailOf({ said, keys }: Failure): string {
+function detailOf({ said, keys, input }: Failure): string {
   const file = /\b[\w.-]+\/templates\/[\w./-]+(:\d+)?(:\d+)?/.exec(said)?.[0];
   // A schema's complaints name the place as a JSON pointer.
   const named = keys.filter((key) => said.includes(`'/${key.replaceAll('.', '/')}'`));
-  return [file === undefined ? '' : ` (${file})`, named.length === 0 ? '' : `: ${named.slice(0, 5).join(', ')}`].join('');
+  return [file === undefined || input.includes(file) ? '' : ` (${file})`, named.length === 0 ? '' : `: ${named.slice(0, 5).join(', ')}`].join('');
 }

@@ -57,6 +57,8 @@ export function createReleases(options: HelmOptions, resolve: ResolveCredential)
       HELM_DATA_HOME: join(path, 'data'),
       HELM_DRIVER: 'secret',
       KUBECONFIG: join(path, 'none'),
+      // What it learns of the API server it keeps by address, and that is another one each time.
+      KUBECACHEDIR: '/dev/null/cache',
       LC_ALL: 'C',
     };
     const signal = AbortSignal.any([request.signal, closing.signal]);
@@ -102,8 +104,8 @@ export function createReleases(options: HelmOptions, resolve: ResolveCredential)
         const env = { HELM_KUBEAPISERVER: gateway.address };
         const result = await named(place, run({ args, env, input: request.input ?? '', signal: context.signal, timeoutMs: fields.timeout }));
         if (result.code !== 0) {
-          const { verb, keys = [] } = request;
-          throw complaintOf({ ...result, verb, keys, fenced: gateway.fenced(), troubles: gateway.troubles() }, place.name);
+          const { verb, keys = [], input = '' } = request;
+          throw complaintOf({ ...result, verb, keys, input, fenced: gateway.fenced(), troubles: gateway.troubles() }, place.name);
         }
       } finally {
         await gateway.close();

@@ -17,6 +17,8 @@ export interface StoreLimits {
 
 // An undo that meets another one looks again; more than this many is somebody else who never stops.
 const MAX_ATTEMPTS = 6;
+// One that is forgotten is taken over a little later.
+const MAX_ENDED = 10_000;
 /** Clocks differ, and Helm needs a moment to end. */
 const PENDING_MARGIN_MS = 30_000;
 
@@ -35,19 +37,20 @@ export function createStore(releases: Releases, { historyMax, concurrency }: Sto
   async function inTurn<Result>(place: HelmPlace, { signal }: SinkContext, work: () => Promise<Result>): Promise<Result> {
     const queue = queues.get(place.name) ?? pLimit(1);
     queues.set(place.name, queue);
-    const cancelled = Promise.withResolvers<never>();
-    const onAbort = (): void => cancelled.reject(new SinkError('unavailable', `${place.name}: the call was cancelled`));
+    const begun = Promise.withResolvers<void>();
+    const onAbort = (): void => begun.reject(new SinkError('unavailable', `${place.name}: the call was cancelled`));
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
+    const done = queue(() =>
+      helmRuns(() => {
+        begun.resolve();
+        return work();
+      }),
+    );
+    // One that is cancelled in the queue leaves it later, with its first call.
+    done.catch(() => undefined);
     try {
-      // One that is cancelled in the queue leaves it with its first call.
-      const waiting = Promise.withResolvers<void>();
-      const done = queue(() => {
-        signal.removeEventListener('abort', onAbort);
-        waiting.resolve();
-        return helmRuns(work);
-      });
-      await Promise.race([waiting.promise, cancelled.promise.catch((error: unknown) => (done.catch(() => undefined), Promise.reject(error)))]);
+      await begun.promise;
       return await done;
     } finally {
       signal.removeEventListener('abort', onAbort);
@@ -154,7 +157,8 @@ export function createStore(releases: Releases, { historyMax, concurrency }: Sto
             args: ['--keep-history', '--description', `varTrack: undid generation ${stored.head.generation}`, ...hookArgs(place)],
             next: null,
           }
-        : { verb: 'rollback', args: [to, '--history-max', String(historyMax), ...waitArgs(place), ...hookArgs(place)], next: newest.revision + 1 }),
+        : // However often it is tried, what it goes back to must not be cleared away.
+          { verb: 'rollback', args: [to, '--history-max', '0', ...waitArgs(place), ...hookArgs(place)], next: newest.revision + 1 }),
       newest,
     });
     return null;
@@ -165,6 +169,7 @@ export function createStore(releases: Releases, { historyMax, concurrency }: Sto
     try {
       await releases.helm(place, request, context);
     } catch (error) {
+      if (ended.size >= MAX_ENDED) ended.clear();
       ended.add(write);
       throw error;
     }

@@ -1,5 +1,6 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { decodeLedger, type Ledger } from '../../domain/ledger.ts';
+import { SinkError } from '../errors.ts';
 
 /** A ledger without its keys: those are the ones of the values of its own revision, or none. */
 export type LedgerHead = Omit<Ledger, 'keys' | 'state'> & { readonly owns: 'all' | 'nothing' };
@@ -29,10 +30,12 @@ const MAX_CHUNKS = 40;
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** Labels that hold a text. Those of a longer text that stood there before are not counted, and do no harm. */
+/** Labels that hold a text. Throws SinkError `too-large`. Those of a longer text that stood there before are not counted, and do no harm. */
 export function labelsOf(text: string): Labels {
   const packed = deflateRawSync(Buffer.from(text), { level: 9 }).toString('base64url');
   const chunks = packed.match(new RegExp(`.{1,${CHUNK}}`, 'g')) ?? [];
+  if (chunks.length > MAX_CHUNKS)
+    throw new SinkError('too-large', 'the ledger does not fit into labels; shorten the names of tenant, rule, repository and branch');
   return Object.fromEntries([[LEDGER_LABEL, String(chunks.length)], ...chunks.map((chunk, index) => [`${LEDGER_LABEL}.${index}`, `v${chunk}v`] as const)]);
 }
 
