@@ -7,12 +7,16 @@ const NUMBERS: Readonly<Record<string, string>> = { Int32: 'int', Double: 'doubl
 /** A condition on one field: it is this very value, not a list that has the value in it; undefined is absent. */
 export function isExactly(value: Tree | undefined): Tree {
   if (value === undefined) return new Map([['$exists', false]]);
-  // Null equals absent otherwise.
-  if (value === null) return new Map([['$type', 'null']]);
   if (isTreeList(value))
     return new Map<string, Tree>([
       ['$eq', value],
       ['$size', BigInt(value.length)],
+    ]);
+  // Null equals absent otherwise.
+  if (value === null)
+    return new Map<string, Tree>([
+      ['$type', 'null'],
+      ['$not', new Map([['$type', 'array']])],
     ]);
   const type = typeof value === 'bigint' ? 'long' : typeof value === 'object' && '_bsontype' in value ? NUMBERS[value._bsontype] : undefined;
   return new Map<string, Tree>([['$eq', value], ...(type === undefined ? [] : [['$type', type] as const]), ['$not', new Map([['$type', 'array']])]]);

@@ -6,7 +6,7 @@ const CODES: Readonly<Record<number, readonly [reason: SinkErrorReason, message:
   13: ['unauthorized', NO_PERMISSION],
   18: ['unauthorized', 'user or password is wrong, or authSource is not the database that knows the user'],
   8000: ['unauthorized', 'the user is not known or has no permission for it'],
-  11000: ['conflict', 'a document was made since it was read'],
+  11000: ['conflict', 'a document was made since it was read, or a unique index of the collection refuses it'],
   112: ['conflict', 'somebody else writes it at the same time'],
   10334: ['too-large', 'a document is larger than the server takes'],
   17280: ['too-large', 'a key is larger than the server takes'],

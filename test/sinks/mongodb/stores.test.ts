@@ -104,6 +104,7 @@ describeWith('ferretdb', 'documents of MongoDB, written conditionally', () => {
       ['a value to a list that has it', new Int32(5), [5, 6]],
       ['a list', ['a'], ['a', 'b']],
       ['null to absent', null, undefined],
+      ['null to a list that has it', null, [null]],
       [
         'the order of a map',
         new Map([
