@@ -11,7 +11,7 @@ export const helmOptions = z
     ...accessFields,
     program: z.string().min(1).default('helm').describe('Helm 3.18 or later, or 4; a name on PATH or an absolute path'),
     historyMax: z.int().min(3).max(256).default(10).describe('Revisions that are kept of a release; an undo goes back to one of them'),
-    concurrency: z.int().min(1).max(64).default(4).describe('Helm processes at a time'),
+    processes: z.int().min(1).max(64).default(4).describe('Helm processes at a time'),
     charts: z.record(z.string().min(1), login).default({}).describe('Logins for chart repositories, by their URL, and registries, by their host'),
   })
   .refine((options) => accessProblem(options) === null, { error: ({ input }) => accessProblem(input as AccessOptions) ?? '' });

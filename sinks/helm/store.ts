@@ -12,7 +12,7 @@ import { encodeStored, headOf, ledgerOf, type StoredLedger, type UndoRecord } fr
 
 export interface StoreLimits {
   readonly historyMax: number;
-  readonly concurrency: number;
+  readonly processes: number;
 }
 
 // An undo that meets another one looks again; more than this many is somebody else who never stops.
@@ -23,8 +23,8 @@ const MAX_ENDED = 10_000;
 const PENDING_MARGIN_MS = 30_000;
 
 /** Releases of Helm. The ledger is in the labels of the revision that it was written with, so that both are there or neither. */
-export function createStore(releases: Releases, { historyMax, concurrency }: StoreLimits): Sink {
-  const helmRuns = pLimit(concurrency);
+export function createStore(releases: Releases, { historyMax, processes }: StoreLimits): Sink {
+  const helmRuns = pLimit(processes);
   const queues = new Map<string, ReturnType<typeof pLimit>>();
   /** Writes whose Helm was ended by us: what they left half-way is nobody's any more. */
   const ended = new Set<string>();

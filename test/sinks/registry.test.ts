@@ -5,11 +5,14 @@ import { z } from 'zod';
 import { connectionBase } from '../../schemas/sink-schemas.ts';
 import { sinkDefinitions } from '../../sinks/registry.ts';
 
+/** What a destination cannot do without. */
+const needed: Readonly<Record<string, object>> = { helm: { chart: { path: '/charts/web' } } };
+
 describe.each(Object.entries(sinkDefinitions))('%s', (name, definition) => {
   test('is registered under its kind', () => expect(definition.kind).toBe(name));
 
   test('has its first layout as the default', () => {
-    expect(definition.destination.parse({}).layout).toBe(Object.keys(definition.layouts)[0]);
+    expect(definition.destination.parse(needed[name] ?? {}).layout).toBe(Object.keys(definition.layouts)[0]);
   });
 
   test('leaves the options that every sink has to the bundle', () => {
@@ -18,7 +21,7 @@ describe.each(Object.entries(sinkDefinitions))('%s', (name, definition) => {
   });
 
   test('refuses unknown fields of a destination and of the connection', () => {
-    expect(definition.destination.safeParse({ colour: 'red' }).success).toBe(false);
+    expect(definition.destination.safeParse({ ...needed[name], colour: 'red' }).success).toBe(false);
     expect(definition.options.safeParse({ colour: 'red' }).success).toBe(false);
   });
 });
