@@ -140,7 +140,7 @@ export async function startTcpProxy(target: Address): Promise<TcpProxy> {
 
   async function release({ client, server, held }: Pair): Promise<void> {
     for (const chunk of held ?? []) server.write(chunk);
-    const gone = client.destroyed;
+    const gone = client.destroyed || client.readableEnded;
     if (gone) server.end();
     await new Promise<void>((resolve) => server.write('', () => resolve()));
     // The server has read it all when it answers the end.
