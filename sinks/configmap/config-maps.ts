@@ -27,6 +27,10 @@ export interface ConfigMapPatch {
 }
 export type Changes = Readonly<Record<string, string | null>>;
 
+interface Deployment {
+  readonly spec?: { readonly template?: { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } } };
+}
+
 export interface Address {
   readonly namespace: string;
   readonly name: string;
@@ -84,8 +88,8 @@ export function createConfigMaps(server: ApiServer): ConfigMaps {
     podAnnotations: async (at, signal) => {
       const body = await getOrNull(asking(at, 'get', 'deployments'), { method: 'GET', path: deploymentOf(at) }, at.name, signal);
       if (body === null) return null;
-      const template = (body as { spec?: { template?: { metadata?: { annotations?: Record<string, string> } } } } | undefined)?.spec?.template;
-      return template?.metadata?.annotations ?? {};
+      const { spec } = (body ?? {}) as Deployment;
+      return spec?.template?.metadata?.annotations ?? {};
     },
     annotatePods: async (at, annotations, signal) => {
       const body = { spec: { template: { metadata: { annotations } } } };

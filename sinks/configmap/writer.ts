@@ -137,8 +137,7 @@ function fitting(names: PlaceNames, { main, content }: Seen, next: Next): Conten
 
 /** With the undo record. Throws `too-large` if even the ledger alone does not fit. */
 function annotationBytes(names: PlaceNames, main: ConfigMap | null, ledger: string, undo: string): number {
-  const own: readonly string[] = [names.ledger, names.undo];
-  const others = Object.entries(main?.metadata.annotations ?? {}).filter(([name]) => !own.includes(name));
+  const others = Object.entries(main?.metadata.annotations ?? {}).filter(([name]) => name !== names.ledger && name !== names.undo);
   const bytes = [...others, [names.ledger, ledger], [names.undo, BESIDE]].reduce((sum, pair) => sum + Buffer.byteLength(pair.join('')), 0);
   if (bytes > MAX_ANNOTATION_BYTES) {
     const what = `its annotations would have ${bytes} bytes with the ledger, above the limit of ${MAX_ANNOTATION_BYTES}; write fewer or shorter keys, or split it`;
@@ -149,9 +148,8 @@ function annotationBytes(names: PlaceNames, main: ConfigMap | null, ledger: stri
 
 /** Whether the ConfigMap is ours and holds nothing of others, so that it goes with the last value. */
 function isHollow(names: PlaceNames, { metadata }: ConfigMap, after: Content): boolean {
-  const own: readonly string[] = [names.ledger, names.undo];
   const { labels = {}, annotations = {}, ownerReferences = [], finalizers = [] } = metadata;
-  const strange = Object.keys(annotations).filter((name) => !own.includes(name));
+  const strange = Object.keys(annotations).filter((name) => name !== names.ledger && name !== names.undo);
   const isOurs = labels[MANAGED_BY] === OURS && Object.keys(labels).length === 1;
   return after.size === 0 && strange.length === 0 && isOurs && ownerReferences.length === 0 && finalizers.length === 0;
 }

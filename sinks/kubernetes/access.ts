@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { SinkError } from '../errors.ts';
 import type { ResolveCredential } from '../sink.ts';
@@ -8,7 +9,7 @@ import type { AccessOptions } from './access-options.ts';
 export interface Access {
   readonly server: string;
   /** Headers, TLS and, behind a proxy, an agent. */
-  readonly request: RequestOptions;
+  readonly request: Omit<RequestOptions, 'headers'> & { readonly headers?: OutgoingHttpHeaders };
 }
 
 const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -18,14 +19,23 @@ const TRUSTED_FOR_MS = 60_000;
 /** Reads credentials when they are first needed and again every minute. Throws SinkError. */
 export function createAccess(options: AccessOptions, resolve: ResolveCredential): () => Promise<Access> {
   let known: { readonly at: number; readonly access: Promise<() => Promise<Access>> } | undefined;
+  let loaded: { readonly text: string; readonly access: () => Promise<Access> } | undefined;
+
+  async function open(): Promise<() => Promise<Access>> {
+    if (!options.kubeconfig) return fixed(options, resolve);
+    const text = await resolve(options.kubeconfig);
+    // One that stayed the same keeps the token that its plugin gave.
+    if (loaded?.text !== text) loaded = { text, access: await fromKubeconfig(text, options.context) };
+    return loaded.access;
+  }
+
   return async () => {
     const now = Date.now();
-    if (!known || now - known.at > TRUSTED_FOR_MS) known = { at: now, access: open(options, resolve) };
+    if (!known || now - known.at > TRUSTED_FOR_MS) known = { at: now, access: open() };
     const { access } = known;
     try {
-      return await (
-        await access
-      )();
+      const current = await access;
+      return await current();
     } catch (error) {
       if (known?.access === access) known = undefined;
       throw error instanceof SinkError
@@ -35,8 +45,7 @@ export function createAccess(options: AccessOptions, resolve: ResolveCredential)
   };
 }
 
-async function open(options: AccessOptions, resolve: ResolveCredential): Promise<() => Promise<Access>> {
-  if (options.kubeconfig) return fromKubeconfig(await resolve(options.kubeconfig), options.context);
+async function fixed(options: AccessOptions, resolve: ResolveCredential): Promise<() => Promise<Access>> {
   const [server, token, ca] = options.inCluster ? await inCluster() : await direct(options, resolve);
   const access = { server: server.replace(/\/+$/, ''), request: { headers: { authorization: `Bearer ${token.trim()}` }, ...(ca === undefined ? {} : { ca }) } };
   return async () => access;
@@ -68,7 +77,7 @@ async function fromKubeconfig(text: string, context: string | undefined): Promis
   if (!cluster) throw new SinkError('rejected', `kubernetes: the kubeconfig has no context ${context ?? config.getCurrentContext() ?? ''} with a cluster`);
   if (!cluster.server.startsWith('https:')) throw new SinkError('rejected', 'kubernetes: the server of the kubeconfig has to be https://');
   return async () => {
-    const request: RequestOptions = {};
+    const request: Access['request'] = {};
     try {
       await config.applyToHTTPSOptions(request);
     } catch {

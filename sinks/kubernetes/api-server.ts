@@ -1,4 +1,4 @@
-import { Agent, request as send, type RequestOptions } from 'node:https';
+import { Agent, request as send } from 'node:https';
 import { SinkError } from '../errors.ts';
 import type { Access } from './access.ts';
 import { connectionError } from './connection-error.ts';
@@ -74,7 +74,7 @@ async function exchange(
   label: string,
   url: string,
   { method, body }: Call,
-  given: RequestOptions,
+  given: Access['request'],
   { connectTimeout, requestTimeout, maxAnswerBytes = MAX_ANSWER_BYTES }: Limits,
   signal: AbortSignal,
 ): Promise<Answer> {

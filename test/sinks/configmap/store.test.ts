@@ -1,10 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { configmap } from '../../../sinks/configmap.ts';
-import { SinkError } from '../../../sinks/errors.ts';
 import { describeWith } from '../../servers/describe-with.ts';
 import { startKubernetes, type KubernetesServer } from '../../servers/kubernetes.ts';
-import { contextFor, failure } from '../contract/scenario.ts';
+import { canary, contextFor, failure } from '../contract/scenario.ts';
 import { configMapPath } from './bench.ts';
 import { setStage, type Whole } from './stage.ts';
 
@@ -246,7 +246,7 @@ describeWith(['etcd', 'kube-apiserver'], 'a ConfigMap', () => {
   test('a kubeconfig leads to the cluster, and its context says as whom', async () => {
     const connect = (context: string) => {
       const options = configmap.options.parse({ kubeconfig: { file: server.kubeconfig }, context });
-      return configmap.connect(options, async () => (await import('node:fs/promises')).readFile(server.kubeconfig, 'utf8'));
+      return configmap.connect(options, () => readFile(server.kubeconfig, 'utf8'));
     };
     const stage = setStage(server);
     const [writer, nobody, unknown] = await Promise.all(['writer', 'nobody', 'unknown'].map(connect));
@@ -258,13 +258,20 @@ describeWith(['etcd', 'kube-apiserver'], 'a ConfigMap', () => {
     await Promise.all([writer?.close(), nobody?.close(), unknown?.close(), stage.sink.close()]);
   });
 
-  test('a patch on a resourceVersion that is no longer true is a conflict', async () => {
+  test('a plugin of a kubeconfig gives the token, and what it says when it fails stays with it', async () => {
+    const given = JSON.parse(await readFile(server.kubeconfig, 'utf8')) as { readonly clusters: unknown };
+    const connect = (script: string) => {
+      const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'sh', args: ['-c', script], interactiveMode: 'Never' };
+      const contexts = [{ name: 'plugged', context: { cluster: 'test', user: 'plugged' } }];
+      const config = { ...given, users: [{ name: 'plugged', user: { exec } }], contexts, 'current-context': 'plugged' };
+      return configmap.connect(configmap.options.parse({ kubeconfig: { env: 'K' } }), async () => JSON.stringify(config));
+    };
+    const credential = { apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status: { token: 'writer-token' } };
+    const [works, fails] = await Promise.all([connect(`echo '${JSON.stringify(credential)}'`), connect(`echo ${canary} >&2; exit 3`)]);
     const stage = setStage(server);
-    await stage.write({ host: 'db1' });
-    const late = await stage.planned({ host: 'late' });
-    await stage.write({ host: 'db2' });
-    await expect(stage.apply(late)).rejects.toBeInstanceOf(SinkError);
-    expect((await stage.main())?.data).toEqual({ host: 'db2' });
-    await stage.sink.close();
+    expect(await works.apply(stage.place, await stage.planned({ host: 'db1' }), contextFor([]))).toEqual({ generation: 1, writes: 1 });
+    const error = await failure(fails.read(stage.place, contextFor([])), 'unauthorized');
+    expect(error.message).toContain('plugin');
+    await Promise.all([works.close(), fails.close(), stage.sink.close()]);
   });
 });
