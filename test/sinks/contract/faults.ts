@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { LiveState, WritePlan } from '../../../domain/plan.ts';
-import { SinkError } from '../../../sinks/errors.ts';
+import type { SinkError } from '../../../sinks/errors.ts';
 import type { Sink } from '../../../sinks/sink.ts';
 import { breakPoints, holdPoints } from '../../faults/break-points.ts';
 import { startTcpProxy, type Fault, type TcpProxy } from '../../faults/tcp-proxy.ts';
