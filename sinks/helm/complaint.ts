@@ -67,25 +67,26 @@ function isHarmless({ method, path, status }: Trouble): boolean {
 }
 
 function refusalOf({ method, path, status, text }: Trouble): readonly [SinkErrorReason, string] {
-  const object = path.replace(/^\/(api|apis\/[^/]+)\/[^/]+\//, '').replace(/^namespaces\/([^/]+)\//, '');
+  // Names of objects can be made of values.
+  const kind = /^\/(?:api\/[^/]+|apis\/[^/]+\/[^/]+)\/(?:namespaces\/[^/]+\/)?([a-z]+)/.exec(path)?.[1] ?? 'an object';
   const isRecord = /\/secrets(\/sh\.helm\.release\.v1\.|$)/.test(path);
   if (status === 401) return ['unauthorized', 'the API server does not know us (401); check the token, or what the kubeconfig says of the user'];
   if (status === 403 && /exceeded quota/.test(text)) return ['rejected', 'the quota of the namespace is used up'];
-  if (/admission webhook/.test(text)) return ['rejected', `an admission webhook of the cluster refused ${object}; ask who runs it`];
+  if (/admission webhook/.test(text)) return ['rejected', `an admission webhook of the cluster refused one of ${kind}; ask who runs it`];
   if (status === 403)
-    return ['unauthorized', `the user may not ${verbOf(method)} ${object}; docs/sinks/helm.md has a Role, to which what the chart makes has to be added`];
+    return ['unauthorized', `the user may not ${verbOf(method)} ${kind}; docs/sinks/helm.md has a Role, to which what the chart makes has to be added`];
   if (status === 409 && isRecord) return ['conflict', 'somebody else made a revision of the release since it was read'];
-  if (status === 409) return ['rejected', `${object} is managed by something else as well, which set other values in it (409)`];
+  if (status === 409) return ['rejected', `one of ${kind} is managed by something else as well, which set other values in it (409)`];
   if (status === 413 || /Too long|etcdserver: request is too large|FieldValueTooLong/.test(text)) {
     return [
       'too-large',
-      isRecord ? 'chart and values together are more than the 1 MiB that Helm can keep in a Secret' : `${object} is larger than Kubernetes takes`,
+      isRecord ? 'chart and values together are more than the 1 MiB that Helm can keep in a Secret' : `one of ${kind} is larger than Kubernetes takes`,
     ];
   }
   if (status === 404 && method === 'POST') return ['rejected', 'the namespace is not there; make it, or set createNamespace: true'];
   if (status === 429) return ['throttled', 'the API server asks to be called less often'];
   if (status >= 500) return ['unavailable', `the API server failed with ${status}`];
-  return ['rejected', `the API server refused ${object} as the chart makes it (${status})`];
+  return ['rejected', `the API server refused one of ${kind} as the chart makes it (${status})`];
 }
 
 const VERBS: Readonly<Record<string, string>> = { GET: 'get or list', POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };

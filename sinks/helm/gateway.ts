@@ -18,7 +18,7 @@ export interface Fence {
 
 export interface Trouble {
   readonly method: string;
-  /** Without query. Holds names of objects, no values. */
+  /** Without query. Names of objects can be made of values. */
   readonly path: string;
   /** 0 where there was no answer. */
   readonly status: number;
