@@ -20,9 +20,17 @@ const large = { keys: 5_000, characters: 600_000 };
 const cannot = { outage: 'staged for keys and file', silent: 'staged for keys and file' } as const;
 
 const legs: Readonly<Record<string, Omit<ContractLeg, 'definition' | 'start'> & { readonly maxAnnotationBytes?: number }>> = {
-  keys: { destination: {}, refuses: refusedAsKeys, large, cuts: true },
-  'keys, undo record beside': { destination: {}, refuses: refusedAsKeys, large: { ...large, keys: 500 }, cuts: true, cannot, maxAnnotationBytes: 0 },
-  file: { destination: { layout: 'file' }, large, cuts: true },
+  keys: { destination: {}, refuses: refusedAsKeys, large, cuts: true, faults: true },
+  'keys, undo record beside': {
+    destination: {},
+    refuses: refusedAsKeys,
+    large: { ...large, keys: 500 },
+    cuts: true,
+    cannot,
+    values: 'together',
+    maxAnnotationBytes: 0,
+  },
+  file: { destination: { layout: 'file' }, large, cuts: true, faults: true },
 };
 
 describeWith(['etcd', 'kube-apiserver'], 'the configmap sink', () => {

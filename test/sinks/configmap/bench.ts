@@ -25,7 +25,7 @@ export function resolveFor({ ca }: Pick<KubernetesServer, 'ca'>) {
   };
 }
 
-export function mapsFor(server: KubernetesServer, user = 'writer'): ConfigMaps {
+export function mapsFor(server: Pick<KubernetesServer, 'url' | 'ca'>, user = 'writer'): ConfigMaps {
   const options = optionsFor(server, user);
   return createConfigMaps(createApiServer(options, createAccess(options, resolveFor(server))));
 }
@@ -90,6 +90,11 @@ export function createBench(server: KubernetesServer, silent: SilentServer, fiel
         annotatePods: (...args) => cut(() => maps.annotatePods(...args)),
         close: () => maps.close(),
       });
+    },
+    connectThrough: async (via) => {
+      const { hostname, port } = new URL(server.url);
+      const seen = await via({ host: hostname, port: Number(port) });
+      return connect(mapsFor({ ...server, url: `https://${seen.host}:${seen.port}` }));
     },
     placeName,
     write: async (at, entries) => {
