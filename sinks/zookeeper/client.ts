@@ -1,0 +1,154 @@
+import { randomInt } from 'node:crypto';
+import { connect as connectPlain, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { SinkError } from '../errors.ts';
+import type { AclEntry } from './acl.ts';
+import type { Login } from './login.ts';
+import { decodeAcl, decodeStat, decodeSteps, encodePath, encodeSteps, encodeUnwatched, OP, type Stat, type Step, type StepsOutcome } from './operations.ts';
+import { addressOf, formatAddress, type Address, type ZooKeeperOptions } from './options.ts';
+import { openSession, type Session } from './session.ts';
+import { CODE, ConnectionLost, ServerRefusal, zooKeeperError } from './zookeeper-error.ts';
+import type { Reader } from './wire.ts';
+
+export interface Znode {
+  readonly data: Buffer;
+  readonly stat: Stat;
+  /** Only if it was asked for. */
+  readonly acl: readonly AclEntry[];
+}
+
+export interface ZnodeRequest {
+  readonly path: string;
+  readonly parts: 'data' | 'data and acl';
+}
+
+/** The few calls that the sink makes. `label` begins the messages of their errors, which are SinkErrors. Paths are absolute, chroot included. */
+export interface ZooKeeper {
+  /** What the ensemble has agreed on when the call begins, in the order asked; null where there is no znode. */
+  read(label: string, asked: readonly ZnodeRequest[], signal: AbortSignal): Promise<readonly (Znode | null)[]>;
+  /** As `read`, without data. */
+  stat(label: string, paths: readonly string[], signal: AbortSignal): Promise<readonly (Stat | null)[]>;
+  /** All steps or none, in this order. */
+  transact(label: string, steps: readonly Step[], signal: AbortSignal): Promise<StepsOutcome>;
+  close(): Promise<void>;
+}
+
+/** So many requests wait for their replies at the same time. */
+const BATCH = 500;
+const MAX_ROUNDS = 5;
+
+/** Connects when it is first needed, and again after a connection or its session was lost. */
+export function createClient(options: ZooKeeperOptions, login: () => Promise<Login>): ZooKeeper {
+  const closing = new AbortController();
+  const addresses = options.servers.flatMap((server) => addressOf(server) ?? []);
+  let next = randomInt(addresses.length);
+  let session: Session | undefined;
+  let opening: Promise<Session> | undefined;
+
+  async function open(): Promise<Session> {
+    const { digest, tls } = await login();
+    let failure: unknown;
+    for (let tried = 0; tried < addresses.length; tried++) {
+      const address = addresses[next++ % addresses.length] ?? { host: '', port: 0 };
+      try {
+        return await openSession(() => dial(address, tls), { ...options, digest }, closing.signal);
+      } catch (error) {
+        failure = new SinkErrorAt(address, error);
+      }
+    }
+    throw failure;
+  }
+
+  async function connected(): Promise<Session> {
+    if (session?.isOpen() === true) return session;
+    opening ??= open().finally(() => {
+      opening = undefined;
+    });
+    session = await opening;
+    return session;
+  }
+
+  async function call<Reply>(label: string, signal: AbortSignal, work: (session: Session) => Promise<Reply>): Promise<Reply> {
+    const stop = AbortSignal.any([signal, closing.signal]);
+    const refuse = (): ConnectionLost => new ConnectionLost(closing.signal.aborted ? 'the sink was closed' : 'the call was cancelled, or ran out of time');
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    const onAbort = (): void => reject(refuse());
+    stop.addEventListener('abort', onAbort, { once: true });
+    try {
+      if (stop.aborted) throw refuse();
+      return await Promise.race([connected().then(work), aborted]);
+    } catch (error) {
+      throw error instanceof SinkErrorAt ? zooKeeperError(`${label} at ${error.address}`, error.cause) : zooKeeperError(label, error);
+    } finally {
+      stop.removeEventListener('abort', onAbort);
+    }
+  }
+
+  return {
+    read: (label, asked, signal) =>
+      inBatches(asked, (batch) =>
+        call(label, signal, async (at) => {
+          await refresh(at, batch[0]?.path);
+          return Promise.all(batch.map((each) => readOne(at, each)));
+        }),
+      ),
+    stat: (label, paths, signal) =>
+      inBatches(paths, (batch) =>
+        call(label, signal, async (at) => {
+          await refresh(at, batch[0]);
+          return Promise.all(batch.map((path) => nullIfAbsent(at.request(OP.exists, encodeUnwatched(path), decodeStat))));
+        }),
+      ),
+    transact: (label, steps, signal) => call(label, signal, (at) => at.request(OP.multi, encodeSteps(steps), decodeSteps)),
+    close: async () => {
+      closing.abort();
+      await opening?.catch(() => undefined);
+      await session?.close();
+    },
+  };
+}
+
+/** Which server the failure is about. */
+class SinkErrorAt extends Error {
+  readonly address: string;
+
+  constructor(address: Address, cause: unknown) {
+    super('not connected', { cause });
+    this.address = formatAddress(address);
+  }
+}
+
+/** Lets the server that we are connected to catch up with its leader before it answers what comes after; nothing has to wait for its reply. */
+async function refresh(session: Session, path = '/'): Promise<void> {
+  void session.request(OP.sync, encodePath(path), () => undefined).catch(() => undefined);
+}
+
+async function readOne(session: Session, { path, parts }: ZnodeRequest): Promise<Znode | null> {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const content = nullIfAbsent(session.request(OP.getData, encodeUnwatched(path), (reader) => ({ data: reader.bytes(), stat: decodeStat(reader) })));
+    if (parts === 'data') return content.then((found) => found && { ...found, acl: [] });
+    const guard = nullIfAbsent(session.request(OP.getAcl, encodePath(path), (reader: Reader) => ({ acl: decodeAcl(reader), stat: decodeStat(reader) })));
+    const [found, guarded] = await Promise.all([content, guard]);
+    if (found === null) return null;
+    // Both have to be of one znode: it may have been deleted and made again between the two requests.
+    if (guarded?.stat.czxid === found.stat.czxid) return { ...found, acl: guarded.acl };
+  }
+  throw new SinkError('unavailable', `a znode was made again during each of ${MAX_ROUNDS} reads`);
+}
+
+function nullIfAbsent<Reply>(reply: Promise<Reply>): Promise<Reply | null> {
+  return reply.catch((error: unknown) => {
+    if (error instanceof ServerRefusal && error.code === CODE.noNode) return null;
+    throw error;
+  });
+}
+
+async function inBatches<Asked, Reply>(asked: readonly Asked[], run: (batch: readonly Asked[]) => Promise<readonly Reply[]>): Promise<readonly Reply[]> {
+  const replies: Reply[] = [];
+  for (let start = 0; start < asked.length; start += BATCH) replies.push(...(await run(asked.slice(start, start + BATCH))));
+  return replies;
+}
+
+function dial({ host, port }: Address, tls: Login['tls']): Socket {
+  return tls ? connectTls({ host, port, ...tls }) : connectPlain({ host, port });
+}
