@@ -1,4 +1,5 @@
 import { configmap } from './configmap.ts';
+import { consul } from './consul.ts';
 import { helm } from './helm.ts';
 import { linux } from './linux.ts';
 import { mongodb } from './mongodb.ts';
@@ -8,6 +9,6 @@ import type { SinkDefinition } from './sink.ts';
 import { vercel } from './vercel.ts';
 
 /** Every kind of sink. Vendor libraries are loaded when a sink connects, so this is cheap to import. */
-export const sinkDefinitions = { configmap, helm, linux, mongodb, redis, s3, vercel } satisfies Readonly<Record<string, SinkDefinition>>;
+export const sinkDefinitions = { configmap, consul, helm, linux, mongodb, redis, s3, vercel } satisfies Readonly<Record<string, SinkDefinition>>;
 
 export type SinkKind = keyof typeof sinkDefinitions;

@@ -1,4 +1,4 @@
-import type { WritePlan } from '../../domain/plan.ts';
+import { removesPlace, type WritePlan } from '../../domain/plan.ts';
 import type { Item, ItemChange } from './cas-store.ts';
 import type { Content, DocumentLayout } from './codec.ts';
 import { ABSENT, type Site } from './site.ts';
@@ -41,7 +41,7 @@ export function changesOf({ layout }: Site, plan: WritePlan): readonly Change[] 
   if (layout.shape === 'document') {
     const [, version = ABSENT] = plan.base.version.split(' ');
     const stands = (live: Item | null): boolean => (live?.version ?? ABSENT) === version;
-    const action = ({ write: 'put', keep: 'check', remove: 'delete' } as const)[plan.content];
+    const action = ({ write: 'put', keep: 'check', remove: removesPlace(plan) ? 'delete' : 'check' } as const)[plan.content];
     return [{ key: '', name: layout.name, action, encode: (live) => newDocument(layout, plan, live), stands }];
   }
   const standsAs = (text: string | null | undefined) => (live: Item | null) => {

@@ -1,5 +1,6 @@
 import type { Item } from '../cas/cas-store.ts';
 import type { CasCodec } from '../cas/codec.ts';
+import { decodeText } from '../cas/decode-text.ts';
 import { contentTypeOf, readDocument, writeDocument } from '../leaf-document.ts';
 import type { S3Fields } from '../s3.ts';
 import type { Attributes } from './objects.ts';
@@ -23,7 +24,7 @@ export const s3Codec: CasCodec<S3Fields> = {
         shape: 'keys',
         nameOf: (key) => name + entryName(key),
         encode: ({ text }, live) => ({ body: Buffer.from(text), attributes: attributesFor(fields, 'text/plain; charset=utf-8', live) }),
-        decode: textOf,
+        decode: ({ body }) => decodeText(body),
       };
     }
     return {
@@ -50,13 +51,4 @@ function attributesFor(fields: S3Fields, contentType: string, live: Item | null)
     ...(fields.storageClass === undefined ? {} : { StorageClass: fields.storageClass }),
     ...(tags === undefined ? {} : { Tagging: tags.join('&') }),
   };
-}
-
-/** Null for what is not text: it is there, and we cannot compare it. */
-function textOf({ body }: Item): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
-  } catch {
-    return null;
-  }
 }

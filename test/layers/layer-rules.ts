@@ -65,6 +65,7 @@ export const sinkVendors: Readonly<Record<string, readonly string[]>> = {
   s3: ['@aws-sdk/client-s3'],
   vercel: ['@vercel/sdk', 'undici'],
   configmap: ['@kubernetes/client-node'],
+  consul: ['undici'],
   mongodb: ['mongodb'],
   kubernetes: ['@kubernetes/client-node'],
 };
