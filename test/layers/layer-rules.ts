@@ -64,7 +64,6 @@ export const sinkVendors: Readonly<Record<string, readonly string[]>> = {
   linux: ['ssh2'],
   s3: ['@aws-sdk/client-s3'],
   vercel: ['@vercel/sdk', 'undici'],
-  configmap: ['@kubernetes/client-node'],
   consul: ['undici'],
   mongodb: ['mongodb'],
   kubernetes: ['@kubernetes/client-node'],
