@@ -73,7 +73,8 @@ export interface WritePlan {
   readonly ledger: Ledger;
   /**
    * `keep`: only the ledger moves, and what is at the place stays byte for byte, whatever `entries` says.
-   * `remove`: the target is given up. The deletes are carried out (all of a place that is owned as a whole), and ledger and undo record go too.
+   * `remove`: the target is given up. The deletes are carried out (all of a place that is owned as a whole, see {@link removesPlace}), and ledger and undo
+   * record go too.
    */
   readonly content: 'write' | 'keep' | 'remove';
   readonly puts: readonly Put[];
@@ -84,6 +85,14 @@ export interface WritePlan {
   readonly kept: readonly string[];
   /** The whole desired state, for sinks that write a place as one document. */
   readonly entries: readonly RenderedEntry[];
+}
+
+/**
+ * Whether a place that is owned as a whole goes when it is given up. It does not where the ledger owns nothing and only fences: what is there is
+ * somebody else's, put back by an undo (I4).
+ */
+export function removesPlace(plan: WritePlan): boolean {
+  return plan.content === 'remove' && Object.keys(plan.base.ledger?.keys ?? {}).length > 0;
 }
 
 export interface Put {

@@ -19,11 +19,16 @@ export type HelmPlace = Place<HelmFields>;
 export interface Releases {
   /** All records of the release, oldest first, as they stood at one moment. */
   list(place: HelmPlace, context: SinkContext): Promise<readonly ReleaseRecord[]>;
-  /** Changes a record that is still as it was read; `conflict` if it is not. */
-  patch(place: HelmPlace, record: ReleaseRecord, change: { readonly labels: Labels; readonly release?: string }, context: SinkContext): Promise<void>;
+  /** Changes a record that is still as it was read; `conflict` if it is not. A label that is null goes. */
+  patch(place: HelmPlace, record: ReleaseRecord, change: RecordChange, context: SinkContext): Promise<void>;
   /** One run of Helm, which makes the revision `next` (none if null) of a release that is still as it was read, or is a `conflict`. */
   helm(place: HelmPlace, request: HelmRequest, context: SinkContext): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface RecordChange {
+  readonly labels: Labels | Readonly<Record<string, null>>;
+  readonly release?: string;
 }
 
 export interface HelmRequest {

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { decideRestore, formatOwner, restoredLedger, undoOf, type Ledger } from '../../domain/ledger.ts';
-import type { LiveState, WritePlan } from '../../domain/plan.ts';
+import { removesPlace, type LiveState, type WritePlan } from '../../domain/plan.ts';
 import { SinkError } from '../errors.ts';
 import { writeDocument } from '../leaf-document.ts';
 import type { Place, Receipt, Sink, SinkContext } from '../sink.ts';
@@ -8,7 +8,7 @@ import { identityOf } from './charts.ts';
 import { withStatus, type ReleaseRecord } from './records.ts';
 import { leavesOf, UNDONE, viewOf, type ReleaseView } from './release-view.ts';
 import type { HelmPlace, Releases } from './releases.ts';
-import { encodeStored, headOf, ledgerOf, type StoredLedger, type UndoRecord } from './stored-ledger.ts';
+import { encodeStored, headOf, LEDGER_LABEL, ledgerOf, type StoredLedger, type UndoRecord } from './stored-ledger.ts';
 
 export interface StoreLimits {
   readonly historyMax: number;
@@ -78,7 +78,8 @@ export function createStore(releases: Releases, { historyMax, processes }: Store
     view = await settled(place, view, context);
     const { newest } = view;
     if (plan.content === 'remove') {
-      await helm(place, plan.ledger.write, context, { verb: 'uninstall', args: hookArgs(place), next: null, newest });
+      if (!removesPlace(plan) && view.exists) await forget(place, context);
+      else await helm(place, plan.ledger.write, context, { verb: 'uninstall', args: hookArgs(place), next: null, newest });
       return receipt;
     }
     const before = view.stored && { head: view.stored.head, revision: view.stored.revision };
@@ -113,6 +114,14 @@ export function createStore(releases: Releases, { historyMax, processes }: Store
       newest,
     });
     return receipt;
+  }
+
+  /** Takes the ledger off a release that is somebody else's again; off the newest revision last, since those before count once it has none. */
+  async function forget(place: HelmPlace, context: SinkContext): Promise<void> {
+    for (const record of await releases.list(place, context)) {
+      const own = Object.keys(record.labels).filter((name) => name.startsWith(LEDGER_LABEL));
+      if (own.length > 0) await releases.patch(place, record, { labels: Object.fromEntries(own.map((name) => [name, null])) }, context);
+    }
   }
 
   async function restore(place: HelmPlace, generation: number, context: SinkContext): Promise<Receipt> {

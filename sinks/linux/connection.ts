@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { decideRestore, decodeLedger, encodeLedger, intentLedger, restoredLedger, type Ledger } from '../../domain/ledger.ts';
-import type { LiveState, RenderedEntry, WritePlan } from '../../domain/plan.ts';
+import { removesPlace, type LiveState, type RenderedEntry, type WritePlan } from '../../domain/plan.ts';
 import { SinkError } from '../errors.ts';
 import type { Place, Receipt, Sink, SinkContext } from '../sink.ts';
 import type { LinuxFields } from '../linux.ts';
@@ -77,7 +77,7 @@ export function createLinuxSink(shell: Shell, options: LinuxSinkOptions): Sink {
   async function apply(place: Place<LinuxFields>, plan: WritePlan, context: SinkContext): Promise<Receipt> {
     const { fields } = place;
     // A plan that moves the ledger only leaves the file, its inode and the service that reads it alone.
-    const touched = plan.content !== 'keep';
+    const touched = plan.content === 'write' || removesPlace(plan);
     const content = plan.content === 'write' ? writeDocument(plan.entries, await keptOf(place, plan, context), fields.layout) : Buffer.alloc(0);
     if (content.length > MAX_FILE_BYTES) throw tooLarge(content.length, where(place));
     const intent = Buffer.from(encodeLedger(intentLedger(plan.ledger, plan.base.ledger)));

@@ -159,8 +159,10 @@ if [ "$remove" = 1 ]; then
   [ "$have" != absent ] || { printf 'end already\n'; exit 0; }
   measure "$file"
   [ "$have" = "$base_ledger" ] && [ "$sum" = "$base_content" ] || fail conflict
-  must rm -f -- "./$file"
-  [ -z "$reload" ] || run reload "$file" "$reload"
+  if [ "$touched" = 1 ]; then
+    must rm -f -- "./$file"
+    [ -z "$reload" ] || run reload "$file" "$reload"
+  fi
   must rm -f -- "./$undo" "./$ledger" "./.$file.vartrack.lock"
   must sync -- .
   printf 'end removed\n'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { decideRestore, decodeLedger, encodeLedger, restoredLedger, type Ledger } from '../../domain/ledger.ts';
-import type { DesiredEntry, LiveState, WritePlan } from '../../domain/plan.ts';
+import { removesPlace, type DesiredEntry, type LiveState, type WritePlan } from '../../domain/plan.ts';
 import { InvalidInput } from '../../domain/problem.ts';
 import { SinkError } from '../errors.ts';
 import type { Place, Receipt, Sink, SinkContext } from '../sink.ts';
@@ -104,8 +104,8 @@ export function createStore(name: string, connection: Connection): Sink {
 
   async function documentChange(place: Place, plan: WritePlan, expected: string, signal: AbortSignal): Promise<Change> {
     const change = { field: '', expected } as const;
-    if (plan.content === 'keep') return { ...change, action: 'check' };
-    if (plan.content === 'remove') return { ...change, action: 'delete' };
+    if (removesPlace(plan)) return { ...change, action: 'delete' };
+    if (plan.content !== 'write') return { ...change, action: 'check' };
     const kept = plan.kept.length === 0 ? [] : await keptLeaves(place, plan, signal);
     try {
       return { ...change, action: 'put', text: writeJsonDocument([...plan.entries, ...kept]) };

@@ -4,6 +4,7 @@ import { failure, untouched, type Scenarios } from './scenario.ts';
 
 export function removalCases(scenarios: Scenarios): void {
   const shared = scenarios.capabilities.ownership === 'keys';
+  const readable = scenarios.capabilities.values === 'readable';
 
   test('a target that is given up leaves nothing of ours: no value, no ledger, no undo record', async () => {
     const it = await scenarios.begin();
@@ -24,6 +25,16 @@ export function removalCases(scenarios: Scenarios): void {
     await it.apply(writing(await it.planRemoval()));
     expect((await it.look()).content).toEqual(content);
     expect(await it.ledger()).toBeNull();
+  });
+
+  test.runIf(readable)('what was overwritten of a stranger and put back stays when the target is given up (I4)', async () => {
+    const it = await scenarios.begin();
+    await it.stranger({ host: 'theirs' });
+    const { content } = await it.look();
+    await it.sync({ host: 'ours' }, { policy: { onExisting: 'overwrite' } });
+    await it.restore(1);
+    await it.apply(writing(await it.planRemoval()));
+    expect(await it.look()).toMatchObject({ content, ledger: null });
   });
 
   test('a target that moved is not removed', async () => {

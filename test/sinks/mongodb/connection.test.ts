@@ -96,6 +96,16 @@ describeWith('ferretdb', 'connections and documents of the mongodb sink', () => 
     expect(await planFor(sink, keys, { host: 'db1' })).toMatchObject({ kind: 'write', puts: [{ entry: { key: 'host' } }] });
   });
 
+  test('a document of somebody else that was overwritten and put back stays when the target is given up (I4)', async () => {
+    const sink = await open();
+    const place = placeOf('acme/settings/theirs');
+    await settings().insertOne({ _id: 'theirs', host: 'theirs' });
+    await write(sink, place, { host: 'ours' }, { onExisting: 'overwrite' });
+    await sink.restore(place, 1, contextFor([]));
+    await write(sink, place, null);
+    expect(await settings().findOne({ _id: 'theirs' })).toEqual({ _id: 'theirs', host: 'theirs' });
+  });
+
   test('a ledger that somebody made something else of is damaged and never absent (I3)', async () => {
     const sink = await open();
     const place = placeOf('acme/settings/damaged');
