@@ -59,7 +59,10 @@ export const zookeeper = defineSink({
     const problem = layout === 'document' ? documentProblem(entries, 'znode', format, MAX_ZNODE_BYTES) : null;
     if (problem !== null) return problem;
     const texts = layout === 'document' ? [writeDocument(entries, [], format).toString()] : entries.map(({ text }) => text);
-    const bytes = sizeOfReplacement(entries.map(({ key }) => key), texts);
+    const bytes = sizeOfReplacement(
+      entries.map(({ key }) => key),
+      texts,
+    );
     if (bytes <= MAX_REQUEST_BYTES) return null;
     return `its ${entries.length} keys need up to ${bytes} bytes in one transaction (values, what an undo needs, ledger), above the limit of ${MAX_REQUEST_BYTES}; make it smaller, or several places`;
   },

@@ -2,14 +2,31 @@ import type { AclEntry } from './acl.ts';
 import { bytes, flag, int, list, text, type Reader } from './wire.ts';
 
 /** Numbers of the requests that the sink makes, as ZooKeeper's protocol has them. */
-export const OP = { delete: 2, exists: 3, getData: 4, setData: 5, getAcl: 6, sync: 9, ping: 11, check: 13, multi: 14, create: 15, auth: 100, close: -11 } as const;
+export const OP = {
+  create: 1,
+  delete: 2,
+  exists: 3,
+  getData: 4,
+  setData: 5,
+  getAcl: 6,
+  sync: 9,
+  ping: 11,
+  check: 13,
+  multi: 14,
+  auth: 100,
+  close: -11,
+} as const;
 
-/** What the sink needs of a znode's Stat. */
-export interface Stat {
+/** Tells one state of a znode's data from every other that it ever has. */
+export interface Version {
   /** Transaction that made the znode; one that was deleted and made again has another. */
   readonly czxid: bigint;
   /** Counts the changes of the data since then. */
   readonly version: number;
+}
+
+/** What the sink needs of a znode's Stat. */
+export interface Stat extends Version {
   readonly dataLength: number;
   readonly children: number;
 }
@@ -47,11 +64,11 @@ function encodeStep(step: Step): Buffer {
   }
 }
 
-/** The Stat that each step left (none for deletes and checks), or the code of the step that failed: then nothing has changed. */
-export type StepsOutcome = { readonly stats: readonly (Stat | null)[] } | { readonly failed: number; readonly code: number };
+/** The version that each step left (none for deletes and checks), or the code of the step that failed: then nothing has changed. */
+export type StepsOutcome = { readonly stats: readonly (Version | null)[] } | { readonly failed: number; readonly code: number };
 
-export function decodeSteps(reader: Reader): StepsOutcome {
-  const stats: (Stat | null)[] = [];
+export function decodeSteps(reader: Reader, zxid: bigint): StepsOutcome {
+  const stats: (Version | null)[] = [];
   let failure: { readonly failed: number; readonly code: number } | undefined;
   for (let index = 0; ; index++) {
     const type = reader.int();
@@ -64,7 +81,8 @@ export function decodeSteps(reader: Reader): StepsOutcome {
       if (code !== 0 && code !== -2) failure ??= { failed: index, code };
     } else if (type === OP.create) {
       reader.text();
-      stats.push(decodeStat(reader));
+      // A create of a transaction is answered with no Stat, and it is known all the same.
+      stats.push({ czxid: zxid, version: 0 });
     } else stats.push(type === OP.setData ? decodeStat(reader) : null);
   }
 }

@@ -25,7 +25,9 @@ export const zooKeeperOptions = z
       .optional()
       .describe('Znode below which all places are, such as /acme'),
     auth: credentialReference.optional().describe('user:password of the digest scheme'),
-    acl: aclOption.optional().describe('Of znodes that are made; those that exist keep theirs. If absent: all for who is in auth, or, without auth, for anyone'),
+    acl: aclOption
+      .optional()
+      .describe('Of znodes that are made; those that exist keep theirs. If absent: all for who is in auth, or, without auth, for anyone'),
     tls: tls.optional().describe('Present, also as {}: connect with TLS (secureClientPort of the servers)'),
     sessionTimeout: duration.default(30_000).describe('After how long without a sign of life each side gives the other up; the server may set limits'),
     connectTimeout: duration.default(5_000).describe('For the connection to one server, its session and its authentication'),

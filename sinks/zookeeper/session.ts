@@ -17,15 +17,18 @@ export interface SessionSettings {
 export interface Session {
   isOpen(): boolean;
   /** Replies come in the order of the requests. Throws ServerRefusal or ConnectionLost. */
-  request<Reply>(op: number, body: Buffer, decode: (reader: Reader) => Reply): Promise<Reply>;
+  request<Reply>(op: number, body: Buffer, decode: Decode<Reply>): Promise<Reply>;
   /** Ends the session at the server, if it answers in a moment, and the connection in any case. */
   close(): Promise<void>;
 }
 
+/** `zxid` is the last transaction that the server had carried out: of a write, its own. */
+export type Decode<Reply> = (reader: Reader, zxid: bigint) => Reply;
+
 interface Pending {
   readonly xid: number;
   readonly sentAt: number;
-  readonly decode: (reader: Reader) => unknown;
+  readonly decode: Decode<unknown>;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -47,6 +50,8 @@ export async function openSession(dial: () => Socket, settings: SessionSettings,
   let lost: ConnectionLost | undefined;
   let lastXid = 0;
   let heardAt = Date.now();
+  // Pings are answered even while a request is stuck.
+  let answeredAt = heardAt;
   let saidAt = heardAt;
   let watch: NodeJS.Timeout | undefined;
 
@@ -78,15 +83,21 @@ export async function openSession(dial: () => Socket, settings: SessionSettings,
       return send(Buffer.concat([int(XID.auth), int(OP.auth), int(0), text('digest'), text(settings.digest)]));
     }
     const xid = reader.int();
-    reader.long();
+    const zxid = reader.long();
     const code = reader.int();
     if (xid === XID.auth) return code === 0 ? begin() : lose(new ServerRefusal(code));
     // Pings are answered out of turn; nothing is watched, so that no other message comes unasked.
     if (xid < 0) return;
+    answeredAt = heardAt;
     const next = pending.shift();
     if (next?.xid !== xid) return lose(new ConnectionLost('the server answered out of turn'));
-    if (code !== 0) next.reject(new ServerRefusal(code));
-    else next.resolve(next.decode(reader));
+    if (code !== 0) return next.reject(new ServerRefusal(code));
+    try {
+      next.resolve(next.decode(reader, zxid));
+    } catch (error) {
+      next.reject(new ConnectionLost('the server does not speak the protocol of ZooKeeper'));
+      throw error;
+    }
   }
 
   function begin(): void {
@@ -100,7 +111,7 @@ export async function openSession(dial: () => Socket, settings: SessionSettings,
   function keepAlive(): void {
     const now = Date.now();
     const [oldest] = pending;
-    if (oldest && now - Math.max(oldest.sentAt, heardAt) >= settings.requestTimeout) return lose(new ConnectionLost('no answer in time'));
+    if (oldest && now - Math.max(oldest.sentAt, answeredAt) >= settings.requestTimeout) return lose(new ConnectionLost('no answer in time'));
     if (!oldest && now - heardAt >= timeout) return lose(new ConnectionLost('the session has expired'));
     if (now - saidAt >= timeout / 3) send(Buffer.concat([int(XID.ping), int(OP.ping)]));
   }

@@ -3,7 +3,7 @@ import { SinkError } from '../errors.ts';
 import type { Place } from '../sink.ts';
 import { formatAcl, parseAcl, unmasked, writersOf, type AclEntry } from './acl.ts';
 import type { ZooKeeper } from './client.ts';
-import type { Stat, Step } from './operations.ts';
+import type { Step, Version } from './operations.ts';
 import { MAX_REQUEST_BYTES, sizeOfSteps } from './request-size.ts';
 import { baseOf, isOwn, isUndo, ledgerPath, pathsTo } from './znode-names.ts';
 import { CODE, ServerRefusal, zooKeeperError } from './zookeeper-error.ts';
@@ -24,7 +24,8 @@ export function createStore(client: ZooKeeper, { chroot, acl }: StoreSettings): 
     return found.map((znode, index): Item | null => {
       if (znode === null) return null;
       const { data, stat } = znode;
-      if (data.length > maxBytes) throw new SinkError('too-large', `${labelOf(place)}: ${names[index]} has ${data.length} bytes, above the limit of ${maxBytes}`);
+      if (data.length > maxBytes)
+        throw new SinkError('too-large', `${labelOf(place)}: ${names[index]} has ${data.length} bytes, above the limit of ${maxBytes}`);
       const attributes = znode.acl.length === 0 ? {} : { acl: formatAcl(unmasked(znode.acl, acl) ?? znode.acl) };
       return { body: data, version: versionOf(stat), attributes };
     });
@@ -150,7 +151,7 @@ function labelOf(place: Place): string {
 }
 
 /** Of two znodes, the one that was there first has a lower transaction; of one, its data has been changed so many times. */
-function versionOf({ czxid, version }: Stat): string {
+function versionOf({ czxid, version }: Version): string {
   return `${czxid}-${version}`;
 }
 
