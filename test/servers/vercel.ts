@@ -140,7 +140,8 @@ export async function startVercel(behaviour: VercelBehaviour = {}): Promise<Verc
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
     answer(request)
       .catch((error: unknown) => {
-        violations.push(error instanceof Error ? error.message : String(error));
+        // Half a request, of a client that went away, breaks nothing.
+        if (request.complete) violations.push(error instanceof Error ? error.message : String(error));
         return refusal(error instanceof ContractViolation ? 400 : 500, 'bad_request', 'not what the API is called like');
       })
       .then(([status, body]) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body)))

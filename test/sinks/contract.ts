@@ -28,11 +28,14 @@ export interface ContractLeg {
   /** How much the "large" cases write; 10,000 keys and a value of 1,000,000 characters unless the system takes less. */
   readonly large?: { readonly keys?: number; readonly characters?: number };
   /** Faults that cannot be staged for this leg, and why. */
-  readonly cannot?: Partial<Record<Fault | 'outage', string>>;
+  readonly cannot?: Partial<Record<Fault | 'outage' | 'late request', string>>;
   /** Whether the bench has `connectCut`; the calls of the driver to its server are then cut one after the other. */
   readonly cuts?: boolean;
-  /** Whether the bench has `connectThrough`; the network between the driver and its server is then broken in every way at every step. */
-  readonly faults?: boolean;
+  /**
+   * Whether the bench has `connectThrough`; the network between the driver and its server is then broken in every way at many steps, or, where each call
+   * takes long, at a few.
+   */
+  readonly faults?: boolean | 'few';
   start(): Promise<Bench>;
 }
 
@@ -101,7 +104,7 @@ export function describeSinkContract(name: string, leg: ContractLeg): void {
     describe('restoring', () => restoreCases(scenarios));
     describe('removing', () => removalCases(scenarios));
     if (leg.cuts === true) describe('cuts', () => cutCases(scenarios));
-    if (leg.faults === true) describe('faults', () => faultCases(scenarios));
+    if (leg.faults) describe('faults', () => faultCases(scenarios));
     describe('values', () => valueCases(scenarios));
     describe('failures', () => failureCases(scenarios));
   });

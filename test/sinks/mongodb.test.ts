@@ -7,9 +7,9 @@ import { startBench } from './mongodb/bench.ts';
 const refuses = ['a key with a literal dot', 'a key with quotes', 'a key with a backslash'];
 
 const legs: Readonly<Record<string, Omit<ContractLeg, 'definition' | 'start'>>> = {
-  document: { destination: { names: 'plain' }, refuses, cuts: true },
+  document: { destination: { names: 'plain' }, refuses, cuts: true, faults: true },
   // An update of FerretDB is a scan of the collection for each statement.
-  keys: { destination: { layout: 'keys', names: 'plain' }, large: { keys: 500 }, cuts: true },
+  keys: { destination: { layout: 'keys', names: 'plain' }, large: { keys: 500 }, cuts: true, faults: true },
 };
 
 describeWith('ferretdb', 'the mongodb sink', () => {

@@ -77,6 +77,11 @@ export async function startBench(fields: MongodbFields): Promise<Bench> {
         BSON,
         (store) => cutStore(store, cut),
       ),
+    connectThrough: async (via) => {
+      const { hostname, port } = new URL(server.url);
+      const seen = await via({ host: hostname, port: Number(port) });
+      return mongodb.connect(optionsFor({ url: `mongodb://${seen.host}:${seen.port}` }), resolve);
+    },
     placeName,
     write: async (place, entries) => {
       if (!isKeys) return writeDocument(place, treeOfValue(unflatten(entries), BSON) as ReadonlyMap<string, unknown>);

@@ -90,6 +90,11 @@ export async function startVercelBench(destination: Readonly<Record<string, unkn
       const resolve = async () => server.token('admin');
       return createVercelSink(cutVariables(createVariables(options, resolve), cut), options, resolve);
     },
+    connectThrough: async (via) => {
+      const { hostname, port } = new URL(server.url);
+      const seen = await via({ host: hostname, port: Number(port) });
+      return connectAs(server, 'admin', { url: `http://${seen.host}:${seen.port}` });
+    },
     placeName,
     write: async ({ name }, entries) => {
       const project = server.project(name);
