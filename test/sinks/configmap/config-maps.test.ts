@@ -136,6 +136,19 @@ describeWith(['etcd', 'kube-apiserver'], 'a conditional write', () => {
     expect(await maps.get(place, signal())).toEqual(again);
   });
 
+  test('of more than Kubernetes takes, or of immutable data, is refused as what it is', async () => {
+    const place = { namespace: 'default', name: `app-${randomUUID()}` };
+    const make = (bytes: number) => maps.create(place, { metadata: {}, data: { big: 'x'.repeat(bytes) } }, signal());
+    await failure(make(1024 * 1024 + 1), 'too-large');
+    await failure(make(4 * 1024 * 1024), 'too-large');
+    await failure(maps.create(place, { metadata: { annotations: { big: 'x'.repeat(256 * 1024) } } }, signal()), 'too-large');
+    const made = await make(1024 * 1024);
+    await server.call('PATCH', `/api/v1/namespaces/default/configmaps/${place.name}`, { immutable: true });
+    const fixed = await maps.get(place, signal());
+    const error = await failure(maps.patch(place, fixed ?? made, { metadata: {}, data: { big: 'y' } }, signal()), 'rejected');
+    expect(error.message).toContain('immutable');
+  });
+
   test('says which verb a user lacks', async () => {
     const place = { namespace: 'default', name: `app-${randomUUID()}` };
     const made = await maps.create(place, { metadata: {}, data: { host: 'db1' } }, signal());
