@@ -91,8 +91,8 @@ export interface WritePlan {
  * Whether a place that is owned as a whole goes when it is given up. It does not where the ledger owns nothing and only fences: what is there is
  * somebody else's, put back by an undo (I4).
  */
-export function removesPlace(plan: WritePlan): boolean {
-  return plan.content === 'remove' && Object.keys(plan.base.ledger?.keys ?? {}).length > 0;
+export function removesPlace({ content, base }: WritePlan): boolean {
+  return content === 'remove' && Object.keys(base.ledger?.keys ?? {}).length > 0;
 }
 
 export interface Put {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { intentLedger, restoredLedger, type Ledger } from '../../domain/ledger.ts';
-import { digestOf, plan, type Desired, type Plan, type Policy, type WritePlan } from '../../domain/plan.ts';
+import { digestOf, plan, planRemoval, removesPlace, type Desired, type Plan, type Policy, type WritePlan } from '../../domain/plan.ts';
 import { ABSENT, applyModel, desiredOf, fingerprint, ledgerOf, OWNER, placeOf, policyOf, readModel, STRANGER, type ModelPlace } from './plan-model.ts';
 
 function planned(desired: Desired, place: ModelPlace, policy: Policy): Plan {
@@ -354,5 +354,23 @@ describe('the digest of a desired state', () => {
         expect(digestOf(first, fingerprint) === digestOf(second, fingerprint)).toBe(same);
       }),
     );
+  });
+});
+
+describe('a target that is given up', () => {
+  const removal = (keys: Ledger['keys'], entries: ReadonlyMap<string, string>): Plan => {
+    const desired = desiredOf(new Map());
+    return planRemoval(desired, { exists: true, entries, ledger: ledgerOf({}, { keys }), version: 'v' }, policyOf({ ownership: 'place' }));
+  };
+
+  it('takes a place with it that the ledger owns', () => {
+    const result = removal({ a: fingerprint('1') }, new Map([['a', '1']]));
+    expect(result.kind === 'write' && removesPlace(result)).toBe(true);
+  });
+
+  it('leaves a place whose ledger owns nothing, as an undo leaves one to a stranger (I4)', () => {
+    const result = removal({}, new Map([['a', 'theirs']]));
+    expect(result).toMatchObject({ kind: 'write', content: 'remove', deletes: [] });
+    expect(result.kind === 'write' && removesPlace(result)).toBe(false);
   });
 });
