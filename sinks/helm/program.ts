@@ -13,7 +13,7 @@ export interface HelmRun {
 export interface HelmResult {
   /** Exit code; null if a signal ended it. */
   readonly code: number | null;
-  /** The end of what it said of errors; may quote values. */
+  /** The end of what it said; may quote values. */
   readonly said: string;
   /** Why we ended it, if we did. */
   readonly ended: 'cancelled' | 'late' | null;
@@ -27,9 +27,12 @@ const FROM_WORKER = ['PATH', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_prox
 /** Runs Helm in a process group of its own. Resolves when it is gone, however it went; throws SinkError `unsupported` where it cannot be started. */
 export async function runHelm(program: string, { args, env, input, signal, timeoutMs }: HelmRun): Promise<HelmResult> {
   const given = FROM_WORKER.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]] as const]));
-  const child = spawn(program, args, { detached: true, cwd: '/', env: { ...Object.fromEntries(given), ...env }, stdio: ['pipe', 'ignore', 'pipe'] });
+  const child = spawn(program, args, { detached: true, cwd: '/', env: { ...Object.fromEntries(given), ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
   let said = '';
-  child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-MAX_SAID)));
+  const hear = (chunk: Buffer): void => void (said = (said + chunk.toString('utf8')).slice(-MAX_SAID));
+  // Of repositories that refuse it Helm speaks on its output.
+  child.stdout.on('data', hear);
+  child.stderr.on('data', hear);
   child.stdin.on('error', () => undefined);
   child.stdin.end(input);
 
