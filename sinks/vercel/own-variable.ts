@@ -44,8 +44,13 @@ export function nextNumber(version: string | null): number {
 }
 
 export function ownDraft(name: string, number: number, body: Buffer, scope: Scope): Draft {
-  const kind = name.endsWith('_LEDGER') ? 'ledger: who owns which variables of this scope' : 'what its last write replaced';
+  const kind = isLedger(name) ? 'ledger: who owns which variables of this scope' : 'what its last write replaced';
   return { ...scope, key: `${name}_${number}`, value: valueOf(name, body), type: 'encrypted', comment: `varTrack ${kind}; do not change` };
+}
+
+/** Whether nothing follows that would tidy up: a ledger that is no claim. The versions before it are removed then, those of the undo record too. */
+export function endsWrite(name: string, body: Buffer): boolean {
+  return isLedger(name) && !body.includes('"state":"intent"');
 }
 
 /** What the variable counts for in the limit of a deployment. */
@@ -59,13 +64,17 @@ export function ownItem(label: string, name: string, version: OwnVersion): Item 
   return { body: bodyOf(name, value), version: versionOf(version), attributes: {} };
 }
 
+function isLedger(name: string): boolean {
+  return name.endsWith('_LEDGER');
+}
+
 // The ledger is for people to read, too; an undo record is long.
 function valueOf(name: string, body: Buffer): string {
-  return name.endsWith('_LEDGER') ? body.toString('utf8') : brotliCompressSync(body).toString('base64');
+  return isLedger(name) ? body.toString('utf8') : brotliCompressSync(body).toString('base64');
 }
 
 function bodyOf(name: string, value: string): Buffer {
-  if (name.endsWith('_LEDGER')) return Buffer.from(value);
+  if (isLedger(name)) return Buffer.from(value);
   try {
     return brotliDecompressSync(Buffer.from(value, 'base64'), { maxOutputLength: 1024 * 1024 });
   } catch {

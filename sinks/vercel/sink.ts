@@ -1,12 +1,14 @@
-import { decideRestore, encodeLedger, intentLedger, type Ledger } from '../../domain/ledger.ts';
-import { someOf, type WritePlan } from '../../domain/plan.ts';
+import { decideRestore, encodeLedger, intentLedger } from '../../domain/ledger.ts';
+import { someOf, type LiveState, type WritePlan } from '../../domain/plan.ts';
 import { createCasSink } from '../cas/cas-sink.ts';
+import type { CasStore } from '../cas/cas-store.ts';
 import { decodeLedgerItem } from '../cas/ledger-item.ts';
-import { decodeUndoRecord, standingOf } from '../cas/undo-record.ts';
+import { decodeUndoRecord, standingOf, type UndoChange } from '../cas/undo-record.ts';
 import { SinkError } from '../errors.ts';
 import type { Place, ResolveCredential, Sink, SinkContext } from '../sink.ts';
 import { codec } from './codec.ts';
 import { draftOf, standingAt } from './item.ts';
+import { withOneList } from './one-list.ts';
 import type { VercelFields, VercelOptions } from './options.ts';
 import { ownBytes, ownNames } from './own-variable.ts';
 import { redeploy } from './redeploy.ts';
@@ -17,23 +19,24 @@ import type { Variables } from './variables.ts';
 
 /** What is Vercel's own about a sink of compare-and-set: the size of a deployment, values that nobody can bring back, deployments that pick changes up. */
 export function createVercelSink(variables: Variables, { requestTimeout }: Pick<VercelOptions, 'requestTimeout'>, resolve: ResolveCredential): Sink {
-  const store = createVercelStore(variables);
-  const sink = createCasSink(store, codec);
-
   /** Told before anything is written; the API takes what the next deployment then fails with. */
-  async function checkSize(place: Place<VercelFields>, plan: WritePlan, signal: AbortSignal): Promise<void> {
+  async function checkSize(once: Variables, place: Place<VercelFields>, plan: WritePlan, signal: AbortSignal): Promise<void> {
     const { fields, name } = place;
     const scope = scopeOf(fields);
-    const all = await variables.list(name, signal);
+    const all = await once.list(name, signal);
     const puts = plan.puts.map(({ entry: { key, text } }) => {
       const replaced = standingAt(all, key, fields).find((each) => isSameScope(each, scope));
       return { replaces: replaced?.id ?? null, bytes: bytesOf({ key, value: text }) };
     });
     const touched = [...plan.puts.map(({ entry }) => entry.key), ...plan.deletes.map(({ key }) => key)].flatMap((key) => standingAt(all, key, fields));
     const { ledger, undo } = ownNames(scope);
-    // As large as the two get while the write goes on.
+    // As many and as large as they get while the write goes on.
     const claim = Buffer.from(`${encodeLedger(intentLedger(plan.ledger, plan.base.ledger))}${plan.base.ledger ? encodeLedger(plan.base.ledger) : ''}`);
-    const own = [ownBytes(ledger, claim), ownBytes(undo, Buffer.from(`${JSON.stringify(touched)}${claim.toString('utf8')}`))];
+    const own = [
+      ownBytes(ledger, claim),
+      ownBytes(ledger, Buffer.from(encodeLedger(plan.ledger))),
+      ownBytes(undo, Buffer.from(`${JSON.stringify(touched)}${claim.toString('utf8')}`)),
+    ];
     const bytes = largestDeployment(all, scope, [...puts, ...own.map((each) => ({ replaces: null, bytes: each }))]);
     if (bytes > MAX_DEPLOYMENT_BYTES)
       throw new SinkError(
@@ -43,13 +46,12 @@ export function createVercelSink(variables: Variables, { requestTimeout }: Pick<
   }
 
   /** Told before anything is undone. A conflict, as nothing but a new write gets on from here. */
-  async function checkReturn(place: Place<VercelFields>, generation: number, signal: AbortSignal): Promise<void> {
+  async function checkReturn(store: CasStore, place: Place<VercelFields>, generation: number, signal: AbortSignal): Promise<void> {
     const { name, fields } = place;
     const names = ownNames(scopeOf(fields));
     const [ledger, undo] = await store.get(place, [names.ledger, names.undo], codec.own.maxBytes, signal);
-    const current = ledger && ledgerIn(ledger.body);
-    if (!current || !undo || decideRestore(current, generation) !== 'restore') return;
-    const { changes } = decodeUndoRecord(undo.body);
+    const changes = ledger && undo ? changesToUndo(ledger.body, undo.body, generation) : [];
+    if (changes.length === 0) return;
     const found = await store.get(
       place,
       changes.map((change) => change.name),
@@ -72,7 +74,7 @@ export function createVercelSink(variables: Variables, { requestTimeout }: Pick<
   /** Whether a deployment would get what was written, and not what somebody has changed since; that is found by the read that proves the write. */
   async function hasArrived(place: Place<VercelFields>, { puts }: WritePlan, context: SinkContext): Promise<boolean> {
     if (place.fields.redeploy === undefined) return false;
-    const { entries } = await sink.read(place, { ...context, keys: puts.map(({ entry }) => entry.key) });
+    const { entries } = await read(place, { ...context, keys: puts.map(({ entry }) => entry.key) });
     return puts.every(({ entry: { key, text } }) => (entries.get(key) ?? text) === text && entries.has(key));
   }
 
@@ -81,31 +83,40 @@ export function createVercelSink(variables: Variables, { requestTimeout }: Pick<
     if (hook !== undefined && writes > 0) await redeploy(`vercel ${place.name}`, hook, resolve, requestTimeout, signal);
   }
 
+  async function read(place: Place, context: SinkContext): Promise<LiveState> {
+    return createCasSink(createVercelStore(withOneList(variables)), codec).read(place, context);
+  }
+
   return {
-    read: (place, context) => sink.read(place, context),
+    read,
     apply: async (given, plan, context) => {
       const place = given as Place<VercelFields>;
-      if (plan.puts.length > 0) await checkSize(place, plan, context.signal);
-      const receipt = await sink.apply(place, plan, context);
+      const once = withOneList(variables);
+      if (plan.puts.length > 0) await checkSize(once, place, plan, context.signal);
+      const receipt = await createCasSink(createVercelStore(once), codec).apply(place, plan, context);
       if (await hasArrived(place, plan, context)) await deploy(place, receipt.writes, context);
       return receipt;
     },
     restore: async (given, generation, context) => {
       const place = given as Place<VercelFields>;
-      await checkReturn(place, generation, context.signal);
-      const receipt = await sink.restore(place, generation, context);
+      const store = createVercelStore(withOneList(variables));
+      await checkReturn(store, place, generation, context.signal);
+      const receipt = await createCasSink(store, codec).restore(place, generation, context);
       await deploy(place, receipt.writes, context);
       return receipt;
     },
-    close: () => sink.close(),
+    close: () => variables.close(),
   };
 }
 
-/** Null for one that is damaged, which the protocol says. */
-function ledgerIn(body: Buffer): Ledger | null {
+/** What an undo of `generation` would put back; nothing where something is damaged or does not belong together, which the protocol says. */
+function changesToUndo(ledgerBody: Buffer, undoBody: Buffer, generation: number): readonly UndoChange[] {
   try {
-    return decodeLedgerItem(body).ledger;
+    const { ledger, before } = decodeLedgerItem(ledgerBody);
+    const record = decodeUndoRecord(undoBody);
+    const isMatching = before ? record.origin === before.origin : record.generation === ledger.generation && record.write === ledger.write;
+    return isMatching && decideRestore(ledger, generation) === 'restore' ? record.changes : [];
   } catch {
-    return null;
+    return [];
   }
 }

@@ -3,7 +3,7 @@ import { SinkError } from '../errors.ts';
 import type { Place } from '../sink.ts';
 import { draftOf, isMarked, itemOf, standingAt } from './item.ts';
 import type { VercelFields } from './options.ts';
-import { isOwn, nextNumber, ownDraft, ownItem, ownVersions, versionOf, type OwnVersion } from './own-variable.ts';
+import { endsWrite, isOwn, nextNumber, ownDraft, ownItem, ownNames, ownVersions, versionOf, type OwnVersion } from './own-variable.ts';
 import { describeScope, isSameScope, scopeOf } from './scope.ts';
 import type { Draft, Variable, Variables } from './variables.ts';
 
@@ -22,13 +22,14 @@ export function createVercelStore(variables: Variables): CasStore {
     });
   }
 
-  /** One that is replaced keeps its number's successor from everybody else; who made it is the one that can go on. */
+  /** Its number's successor can be made once; who made it, and finds what was there before still in place, goes on. */
   async function replaceOwn(place: Place, name: string, expected: string | null, body: Buffer, signal: AbortSignal): Promise<string> {
     const scope = scopeOf(fieldsOf(place));
     const number = nextNumber(expected);
     const [made] = await variables.create(place.name, [ownDraft(name, number, body, scope)], 'new', signal);
     if (!made) throw new SinkError('unavailable', `${where(place)}: ${name} is not in the answer`);
-    const now = ownVersions(await variables.list(place.name, signal), name, scope);
+    const all = await variables.list(place.name, signal);
+    const now = ownVersions(all, name, scope);
     const others = now.filter((each) => each.variable.id !== made.id);
     const isNewest = now.at(-1)?.variable.id === made.id && (others.at(-1)?.number ?? 0) < number;
     const stood = expected === null ? others.length === 0 : others.some((each) => versionOf(each) === expected);
@@ -36,7 +37,10 @@ export function createVercelStore(variables: Variables): CasStore {
       await variables.remove(place.name, [made.id], signal);
       throw new SinkError('conflict', `${where(place)}: ${name} was written since it was read`);
     }
-    if (others.length > 0) await variables.remove(place.name, idsOf(others), signal);
+    if (endsWrite(name, body)) {
+      const old = Object.values(ownNames(scope)).flatMap((each) => ownVersions(all, each, scope).slice(0, -1));
+      if (old.length > 0) await variables.remove(place.name, idsOf(old), signal);
+    }
     return versionOf({ number, variable: made });
   }
 
