@@ -47,6 +47,11 @@ export function localLeg(format: string): ContractLeg {
   return { ...legFor(format), cuts: true, cannot, start: startLocalBench };
 }
 
+/** The scripts and the documents are those of the local legs, which try every value by itself. */
+export function sshLeg(format: string): ContractLeg {
+  return { ...legFor(format), values: 'together', start: startSshBench };
+}
+
 // In memory where there is such a place: the suite writes thousands of times, and waiting for the disk at each fsync proves nothing here.
 const scratch = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 

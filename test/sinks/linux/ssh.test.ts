@@ -7,12 +7,10 @@ import { describeWith } from '../../servers/describe-with.ts';
 import { startSshd, type SshServer } from '../../servers/sshd.ts';
 import { describeSinkContract } from '../contract.ts';
 import { contextFor, failure } from '../contract/scenario.ts';
-import { connectSsh, legFor, makeRoot, startSshBench, type SshLogin } from '../linux-bench.ts';
+import { connectSsh, makeRoot, sshLeg, type SshLogin } from '../linux-bench.ts';
 
 describeWith('sshd', 'over SSH', () => {
-  // The scripts and the documents are those of the local legs.
-  for (const format of Object.keys(linux.layouts))
-    describeSinkContract(`linux ${format}, ssh`, { ...legFor(format), values: 'together', faults: format === 'json', start: startSshBench });
+  describeSinkContract('linux json, ssh', { ...sshLeg('json'), faults: true });
 
   let server: SshServer;
   let root: string;
