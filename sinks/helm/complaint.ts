@@ -41,7 +41,7 @@ export function complaintOf(failure: Failure, where: string): SinkError {
 const WORDS: readonly (readonly [RegExp, SinkErrorReason, string])[] = [
   [/another operation \(.*\) is in progress/, 'conflict', 'Helm is at work on the release'],
   [/cannot re-?use a name|release: already exists|has no deployed releases|release: not found/, 'conflict', 'the release is another one than was read'],
-  [/unknown flag|unknown shorthand/, 'unsupported', 'this version of Helm is too old; 3.18 or later, or 4 is needed'],
+  [/unknown flag|unknown shorthand/, 'unsupported', 'this version of Helm lacks a flag that is needed; 3.22 and 4.3 have it'],
   [/don't meet the specifications of the schema|values\.schema\.json/, 'rejected', 'the schema of the chart refuses the values'],
   [
     /invalid ownership metadata|cannot be imported into the current release/,

@@ -9,7 +9,7 @@ const login = z.strictObject({ username: z.string().min(1), password: credential
 export const helmOptions = z
   .strictObject({
     ...accessFields,
-    program: z.string().min(1).default('helm').describe('Helm 3.18 or later, or 4; a name on PATH or an absolute path'),
+    program: z.string().min(1).default('helm').describe('Helm 4 or 3; a name on PATH or an absolute path'),
     historyMax: z.int().min(3).max(256).default(10).describe('Revisions that are kept of a release; an undo goes back to one of them'),
     processes: z.int().min(1).max(64).default(4).describe('Helm processes at a time'),
     charts: z.record(z.string().min(1), login).default({}).describe('Logins for chart repositories, by their URL, and registries, by their host'),
