@@ -157,7 +157,7 @@ export function createVariables(options: VercelOptions, resolve: ResolveCredenti
   };
 }
 
-type Call<Value> = (sdk: Sdk, core: VercelCore, options: { readonly signal: AbortSignal }) => PromiseLike<Result<Value, unknown>>;
+type Call<Value> = (sdk: Sdk, core: VercelCore, options: { readonly signal: AbortSignal }) => PromiseLike<Result<Value>>;
 
 interface Given {
   readonly id?: string | undefined;
@@ -174,7 +174,11 @@ interface Given {
 
 function variableOf({ id = '', key, value, type, target = [], gitBranch, customEnvironmentIds = [], comment = '', system, updatedAt = 0 }: Given): Variable {
   return {
-    ...{ id, key, value, comment, updatedAt },
+    id,
+    key,
+    value,
+    comment,
+    updatedAt,
     type: system === true ? 'system' : type,
     targets: [target].flat().toSorted(),
     gitBranch: gitBranch ?? null,
@@ -184,7 +188,9 @@ function variableOf({ id = '', key, value, type, target = [], gitBranch, customE
 
 function bodyOf({ key, value, type, targets, gitBranch, customEnvironments, comment }: Draft) {
   return {
-    ...{ key, value: value ?? '', comment },
+    key,
+    value: value ?? '',
+    comment,
     type: type as 'encrypted',
     target: targets as 'production'[],
     ...(gitBranch === null ? {} : { gitBranch }),

@@ -18,14 +18,13 @@ export interface VercelServer {
   token(role: VercelRole): string;
   /** The project of that name or id, made if it is not there. */
   project(name: string): Project;
-  /** Requests and answers that the SDK's schemas do not know. */
-  readonly violations: readonly string[];
   /** Times that the deploy hook was called. */
   readonly deployments: () => number;
   /** URL of a deploy hook; its path is a credential. */
   readonly deployHook: string;
   /** Accepts no connection and cuts those that are open, until `end`. */
   readonly outage: { begin(): Promise<void>; end(): Promise<void> };
+  /** Throws if there were requests or answers that the SDK's schemas do not know, which fails the test. */
   stop(): Promise<void>;
 }
 
@@ -166,11 +165,13 @@ export async function startVercel(behaviour: VercelBehaviour = {}): Promise<Verc
       projects.set(name, project);
       return project;
     },
-    violations,
     deployments: () => deployments,
     deployHook: `${url}${hookPath}`,
     outage: { begin: close, end: () => listen(port) },
-    stop: close,
+    stop: async () => {
+      await close();
+      if (violations.length > 0) throw new Error(`requests or answers that the SDK's schemas do not know: ${violations.join('; ')}`);
+    },
   };
 }
 

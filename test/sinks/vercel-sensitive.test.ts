@@ -7,7 +7,13 @@ describe('the vercel sink', () => {
   const destination = { targets: ['production', 'preview'], type: 'sensitive' };
   const cannot = { outage: 'staged for readable variables', silent: 'staged for readable variables' };
   describeSinkContract('sensitive', {
-    ...{ definition: vercel, destination, refuses: REFUSED, large: LARGE, cannot, cuts: true },
+    definition: vercel,
+    destination,
+    refuses: REFUSED,
+    large: LARGE,
+    values: 'together',
+    cannot,
+    cuts: true,
     start: () => startVercelBench(destination),
   });
 });

@@ -85,7 +85,14 @@ export function createProject(): Project {
   function fill(id: string, createdAt: number, draft: Draft): StoredVariable {
     const { key, value, type, target = [], gitBranch, customEnvironmentIds = [], comment } = draft;
     return {
-      ...{ id, key, value, type, target, customEnvironmentIds, createdAt, updatedAt: now() },
+      id,
+      key,
+      value,
+      type,
+      target,
+      customEnvironmentIds,
+      createdAt,
+      updatedAt: now(),
       ...(typeof gitBranch === 'string' ? { gitBranch } : {}),
       ...(comment === undefined ? {} : { comment }),
     };
