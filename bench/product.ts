@@ -16,6 +16,8 @@ export interface Product {
   readonly redis: RedisServer;
   readonly taskQueue: string;
   readonly directory: string;
+  /** Path of the remote, a bare repository. */
+  readonly bare: string;
   readonly repositoryUrl: string;
   readonly processes: Readonly<Record<'api' | 'worker', number>>;
   git(...args: readonly string[]): string;
@@ -28,7 +30,7 @@ export interface Product {
 
 const SECRET = 'bench';
 
-/** `tenants` is the YAML below `tenants:`; `{redis}` and `{repository}` are filled in. */
+/** `tenants` gives the YAML below `tenants:`. */
 export async function startProduct(tenants: (place: { redis: string; repository: string; directory: string }) => string): Promise<Product> {
   const directory = mkdtempSync(join(tmpdir(), 'vartrack-bench-'));
   const bare = join(directory, 'config.git');
@@ -66,6 +68,7 @@ export async function startProduct(tenants: (place: { redis: string; repository:
     redis,
     taskQueue,
     directory,
+    bare,
     repositoryUrl,
     processes: { api: api.pid ?? 0, worker: worker.pid ?? 0 },
     git,
