@@ -29,9 +29,9 @@ export function refusalError(label: string, { status, text, retryAfter }: Refusa
 /** Why a transaction was rolled back. Consul says with one status that a condition did not hold and that the token may not ask. */
 function transactionError(label: string, text: string): SinkError {
   const reasons = whatOf(text);
-  if (reasons.some((what) => /permission denied/i.test(what))) return new SinkError('unauthorized', `${label}: ${NO_PERMISSION}`);
-  if (reasons.some((what) => /unknown KV operation/i.test(what))) return new SinkError('unsupported', `${label}: the server is older than Consul 1.16`);
-  if (reasons.length > 0 && reasons.every((what) => /index is stale|failed index check|doesn't exist|already exists/i.test(what)))
+  if (reasons.some((what) => /^permission denied/i.test(what))) return new SinkError('unauthorized', `${label}: ${NO_PERMISSION}`);
+  if (reasons.some((what) => /^unknown KV operation/i.test(what))) return new SinkError('unsupported', `${label}: the server is older than Consul 1.16`);
+  if (reasons.length > 0 && reasons.every((what) => /index is stale$|^failed index check|doesn't exist$|" exists$/i.test(what)))
     return new SinkError('conflict', `${label}: ${CHANGED}`);
   return new SinkError('rejected', `${label}: the server refused the transaction`);
 }

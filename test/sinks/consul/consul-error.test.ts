@@ -13,7 +13,8 @@ describe('an answer of the server', () => {
     [409, rolledBack('failed to delete key "a", index is stale'), 'conflict'],
     [409, rolledBack('failed index check for key "a", current modify index 20 != 3'), 'conflict'],
     [409, rolledBack('failed to check index, key "a" doesn\'t exist'), 'conflict'],
-    [409, rolledBack('key "a" already exists'), 'conflict'],
+    [409, rolledBack('key "a" exists'), 'conflict'],
+    [409, rolledBack('failed to set key "Permission denied", index is stale'), 'conflict'],
     // With the status of a conflict, which would be tried again and again.
     [409, rolledBack('failed to set key "a", index is stale', 'Permission denied: token lacks permission \'key:write\' on "b"'), 'unauthorized'],
     [409, rolledBack('unknown KV operation: get-or-empty'), 'unsupported'],
