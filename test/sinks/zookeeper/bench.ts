@@ -73,6 +73,11 @@ export async function startBench(fields: ZooKeeperFields): Promise<Bench> {
       );
       return createCasSink(cutStore(store, cut), zooKeeperCodec);
     },
+    connectThrough: async (via) => {
+      const { hostname, port } = new URL(`tcp://${server.address}`);
+      const seen = await via({ host: hostname, port: Number(port) });
+      return zookeeper.connect(optionsFor({ servers: [`${seen.host}:${seen.port}`] }), as(digest));
+    },
     placeName,
     write: async (at, entries) => {
       if (fields.layout === 'document') {
