@@ -1,6 +1,6 @@
 import { abandoned, admit, closedCircuit, retryAt, unanswered, type Circuit, type CircuitPolicy, type Leave } from '../domain/circuit-breaker.ts';
 import { SinkError, type SinkErrorReason } from '../sinks/errors.ts';
-import type { Sink, SinkContext } from '../sinks/sink.ts';
+import type { Place, Sink, SinkContext } from '../sinks/sink.ts';
 import { createBulkhead } from './bulkhead.ts';
 import type { SinkLink } from './sink-link.ts';
 
@@ -40,6 +40,9 @@ export function guardSink(name: SinkName, link: SinkLink, guards: Guards): Omit<
   const label = `tenant ${name.tenant}, sink ${name.sink}`;
   let circuit = closedCircuit;
   let lastFailure = '';
+  /** Places where nobody answered since anybody did anywhere, and where that was. */
+  const silent = new Set<string>();
+  let lastAnswer: string | undefined;
 
   const bulkhead = createBulkhead({
     slots: guards.concurrency,
@@ -75,21 +78,33 @@ export function guardSink(name: SinkName, link: SinkLink, guards: Guards): Omit<
     );
   }
 
-  async function call<T>(signal: AbortSignal, act: (sink: Sink) => Promise<T>): Promise<T> {
+  /** One place that fails while another answered last may be ill by itself, such as a file that is locked: that is no reason to keep off the others. */
+  function isAlone(): boolean {
+    return silent.size === 1 && lastAnswer !== undefined && !silent.has(lastAnswer);
+  }
+
+  function heard(place: string): Circuit {
+    silent.clear();
+    lastAnswer = place;
+    return closedCircuit;
+  }
+
+  async function call<T>({ name: place }: Place, signal: AbortSignal, act: (sink: Sink) => Promise<T>): Promise<T> {
     const { leave, circuit: next } = admit(circuit, now(), policy);
     if (leave === 'refused') throw refusal();
     move(next);
     let verdict: (leave: Leave) => Circuit = (mine) => abandoned(circuit, mine, now());
     try {
       const result = await link.use(act);
-      verdict = () => closedCircuit;
+      verdict = () => heard(place);
       return result;
     } catch (error) {
       if (error instanceof SinkError && !signal.aborted) {
         if (error.reason === 'unavailable') {
           lastFailure = error.message;
-          verdict = (mine) => unanswered(circuit, mine, now(), policy);
-        } else verdict = () => closedCircuit;
+          silent.add(place);
+          if (circuit.state !== 'closed' || !isAlone()) verdict = (mine) => unanswered(circuit, mine, now(), policy);
+        } else verdict = () => heard(place);
       }
       throw error;
     } finally {
@@ -97,7 +112,7 @@ export function guardSink(name: SinkName, link: SinkLink, guards: Guards): Omit<
     }
   }
 
-  async function guarded<T>(operation: 'read' | 'apply' | 'restore', { signal }: SinkContext, act: (sink: Sink) => Promise<T>): Promise<T> {
+  async function guarded<T>(operation: 'read' | 'apply' | 'restore', place: Place, { signal }: SinkContext, act: (sink: Sink) => Promise<T>): Promise<T> {
     let tried = false;
     try {
       // No queueing for what would be refused at its head.
@@ -105,7 +120,7 @@ export function guardSink(name: SinkName, link: SinkLink, guards: Guards): Omit<
       const result = await bulkhead.run(signal, () => {
         if (now() < retryAt(circuit, policy)) throw refusal();
         tried = true;
-        return call(signal, act);
+        return call(place, signal, act);
       });
       observer?.called(name, operation, 'ok');
       return result;
@@ -116,9 +131,9 @@ export function guardSink(name: SinkName, link: SinkLink, guards: Guards): Omit<
   }
 
   return {
-    read: (place, context) => guarded('read', context, (sink) => sink.read(place, context)),
-    apply: (place, plan, context) => guarded('apply', context, (sink) => sink.apply(place, plan, context)),
-    restore: (place, generation, context) => guarded('restore', context, (sink) => sink.restore(place, generation, context)),
+    read: (place, context) => guarded('read', place, context, (sink) => sink.read(place, context)),
+    apply: (place, plan, context) => guarded('apply', place, context, (sink) => sink.apply(place, plan, context)),
+    restore: (place, generation, context) => guarded('restore', place, context, (sink) => sink.restore(place, generation, context)),
   };
 }
 

@@ -201,6 +201,18 @@ describe('a sink that does not answer', () => {
     expect(it.places).toHaveLength(10);
   });
 
+  test('is not one with a single place that fails while others answer, whose circuit opens once others fail too', async () => {
+    const it = poolOf({ circuit, failsAt: ['locked', 'other'] });
+    const sink = await it.get();
+    await read(sink, 'well');
+    for (let call = 0; call < 10; call++) await expect(read(sink, 'locked')).rejects.toThrow('as the test says');
+    await read(sink, 'well');
+    expect(it.circuits).toEqual([]);
+    for (let call = 0; call < 3; call++) await expect(read(sink, call % 2 ? 'locked' : 'other')).rejects.toThrow('as the test says');
+    await expect(read(sink, 'locked')).rejects.toThrow('as the test says');
+    await expect(read(sink, 'well')).rejects.toThrow('circuit open');
+  });
+
   test('is not one whose calls were cancelled', async () => {
     const it = poolOf({ circuit, hangs: true });
     const sink = await it.get();
@@ -232,9 +244,10 @@ interface Double extends Pick<SinkPoolOptions, 'circuit' | 'patienceMs'> {
   readonly hangs?: boolean;
   readonly delayMs?: number;
   readonly fails?: SinkErrorReason;
+  readonly failsAt?: readonly string[];
 }
 
-function poolOf({ failures = 0, hangs = false, delayMs = 0, fails, ...options }: Double = {}) {
+function poolOf({ failures = 0, hangs = false, delayMs = 0, fails, failsAt = [], ...options }: Double = {}) {
   const connected: unknown[] = [];
   const closed: unknown[] = [];
   const hanging: Answer[] = [];
@@ -248,6 +261,7 @@ function poolOf({ failures = 0, hangs = false, delayMs = 0, fails, ...options }:
     places.push(name);
     if (delayMs > 0) await later(delayMs);
     if (reason !== undefined) throw new SinkError(reason, 'as the test says');
+    if (failsAt.includes(name)) throw new SinkError('unavailable', 'as the test says');
     if (hangs) {
       const { promise, resolve } = Promise.withResolvers<string>();
       hanging.push(resolve);
