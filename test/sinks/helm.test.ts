@@ -21,6 +21,7 @@ describeWith(['etcd', 'kube-apiserver', 'helm4'], 'the helm sink', () => {
     // The chart of the tests writes all values into one ConfigMap, which takes 1 MiB.
     large: { keys: 5_000, characters: 500_000 },
     cuts: true,
+    faults: 'few',
     start: async () => {
       const [kubernetes, silent, program] = await Promise.all([startKubernetes(), startSilentServer(), programOf('helm4')]);
       servers = { kubernetes, silent, program };

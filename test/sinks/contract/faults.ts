@@ -60,10 +60,12 @@ export function faultCases(scenarios: Scenarios): void {
         else expect((await it.look()).content, `told as done: ${describeFault(fault)}`).toEqual(done);
         await net.recovered(it);
         if (index % 2 === 0) {
-          if ((await it.plan(wanted)).kind === 'write') await it.sync(wanted);
+          const again = await it.plan(wanted);
+          if (again.kind === 'write') await it.apply(again, net.sink);
+          expect(await it.plan(wanted)).toMatchObject({ kind: 'unchanged' });
           expect((await it.look()).content, `finished after ${describeFault(fault)}`).toEqual(done);
         } else {
-          const { generation } = await it.restore(plan.ledger.generation);
+          const { generation } = await net.sink.restore(it.place, plan.ledger.generation, contextFor([]));
           expect((await it.look()).content, `undone after ${describeFault(fault)}`).toEqual(untouched);
           if (generation > plan.ledger.generation) await failure(it.apply(plan), 'conflict');
         }
@@ -86,7 +88,7 @@ export function faultCases(scenarios: Scenarios): void {
       if (outcome instanceof Error) await failure(Promise.reject(outcome), 'unavailable');
       else expect((await it.look()).content, `told as done: ${describeFault(fault)}`).toEqual(untouched);
       await net.recovered(it);
-      expect(await it.restore(generation)).toMatchObject({ generation: generation + 1 });
+      expect(await net.sink.restore(it.place, generation, contextFor([]))).toMatchObject({ generation: generation + 1 });
       expect((await it.look()).content, `undone after ${describeFault(fault)}`).toEqual(untouched);
     }
     net.expectMet();

@@ -73,6 +73,11 @@ export function createBench(servers: BenchServers): Bench {
       };
       return createStore(wrapped, options);
     },
+    connectThrough: async (via) => {
+      const { hostname, port } = new URL(kubernetes.url);
+      const seen = await via({ host: hostname, port: Number(port) });
+      return connectAs('admin', { server: `https://${seen.host}:${seen.port}` });
+    },
     placeName,
     write: async (place, entries) => {
       if (entries.length > 0) await write(place, toJson(unflatten(entries)));
