@@ -54,7 +54,7 @@ export function createConsulClient(options: ConsulOptions, resolve: ResolveCrede
   async function send(label: string, path: string, query: Readonly<Record<string, string>>, body: string | Buffer, signal: AbortSignal): Promise<string> {
     const { datacenter: dc, namespace: ns, partition } = options;
     const scope = Object.entries({ ...query, dc, ns, partition }).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
-    const url = `${new URL(options.url).origin}${path}?${new URLSearchParams(scope as [string, string][])}`;
+    const url = `${new URL(options.url).origin}${path}?${new URLSearchParams(scope as [string, string][]).toString()}`;
     const limit = AbortSignal.any([signal, closing.signal, AbortSignal.timeout(options.connectTimeout + options.requestTimeout)]);
     const refuse = (): SinkError =>
       new SinkError(

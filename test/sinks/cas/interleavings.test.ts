@@ -14,13 +14,13 @@ interface Attempt {
   readonly wish: readonly string[];
   /** The call after which nothing arrives any more, and whether that one does. */
   readonly cut: { readonly at: number; readonly arrives: boolean } | undefined;
-  readonly then: 'go on' | 'undo' | 'leave' | 'remove';
+  readonly ending: 'go on' | 'undo' | 'leave' | 'remove';
 }
 
 const attempt: fc.Arbitrary<Attempt> = fc.record({
   wish: fc.subarray([...keys], { minLength: 1 }),
   cut: fc.option(fc.record({ at: fc.nat(14), arrives: fc.boolean() }), { nil: undefined, freq: 2 }),
-  then: fc.constantFrom('go on', 'undo', 'leave', 'remove'),
+  ending: fc.constantFrom('go on', 'undo', 'leave', 'remove'),
 });
 const writer = fc.array(attempt, { minLength: 1, maxLength: 3 });
 const stranger = fc.array(fc.record({ key: fc.constantFrom(...keys), pause: fc.nat(6) }), { maxLength: 4 });
@@ -67,7 +67,7 @@ test.each([
 );
 
 /** As a run does it: plan, write, try the same again if that failed, and then what the run decides. */
-async function carryOut(store: MemoryStore, step: Cut, { wish, cut, then }: Attempt, text: string): Promise<void> {
+async function carryOut(store: MemoryStore, step: Cut, { wish, cut, ending }: Attempt, text: string): Promise<void> {
   let calls = 0;
   const lossy: Cut = async (call) => {
     const mine = calls++;
@@ -78,12 +78,12 @@ async function carryOut(store: MemoryStore, step: Cut, { wish, cut, then }: Atte
   };
   const stageOver = (through: Cut) => createStage(store, createCasSink(cutStore(store, through), memoryCodec));
   const whole = stageOver(step);
-  const planned = then === 'remove' ? whole.planForRemoval() : whole.planFor(Object.fromEntries(wish.map((key) => [key, text])));
+  const planned = ending === 'remove' ? whole.planForRemoval() : whole.planFor(Object.fromEntries(wish.map((key) => [key, text])));
   const made = await planned.catch(failed);
   if (made?.kind !== 'write') return;
   const receipt = await stageOver(lossy).apply(made).catch(failed);
-  if (receipt === null && then !== 'leave') await whole.apply(made).catch(failed);
-  if (then === 'undo') await whole.restore(made.ledger.generation).catch(failed);
+  if (receipt === null && ending !== 'leave') await whole.apply(made).catch(failed);
+  if (ending === 'undo') await whole.restore(made.ledger.generation).catch(failed);
 }
 
 function failed(error: unknown): null {
