@@ -60,6 +60,7 @@ function fingerprintsOf(target: TargetState, fingerprint: Fingerprint): Fingerpr
 function policyOf({ bundle, tenant, rule: { name, rule }, target, deletesAllowed }: Assessment): Policy {
   return {
     ownership: target.capabilities.ownership,
+    readBack: target.capabilities.values,
     prune: rule.prune,
     isProtected: (key) => rule.protect.some((pattern) => matchesKey(pattern, key)),
     maxDeletes: rule.limits.deletes,

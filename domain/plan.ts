@@ -5,6 +5,9 @@ import type { Path, Value } from './value.ts';
 /** `keys`: the place is shared, each key has its owner. `place`: a file or document that has one owner as a whole. */
 export type Ownership = 'keys' | 'place';
 
+/** Whether what was written can be read back as text, only compared by fingerprint, or not at all. */
+export type ReadBack = 'readable' | 'fingerprint' | 'hidden';
+
 /** One leaf of the flattened desired state. */
 export interface DesiredEntry {
   readonly path: Path;
@@ -46,6 +49,7 @@ export interface Desired {
 
 export interface Policy {
   readonly ownership: Ownership;
+  readonly readBack: ReadBack;
   readonly prune: boolean;
   /** Tells a dotted path that is never deleted. */
   readonly isProtected: (key: string) => boolean;
@@ -142,7 +146,7 @@ export function plan(desired: Desired, live: LiveState, policy: Policy, fingerpr
     wanted.add(entry.key);
     const before = live.entries.get(entry.key);
     if (before === undefined) puts.push({ entry, before: null });
-    else if (isSame(before, entry, ledger, fingerprint)) {
+    else if (isSame(before, entry, ledger, policy.readBack, fingerprint)) {
       if (!owned.has(entry.key)) adopted.push(entry.key);
     } else if (isOwned(entry.key) || overwrite) puts.push({ entry, before: before ?? undefined });
     else strangers.push(entry.key);
@@ -284,8 +288,10 @@ export function digestOf(entries: readonly RenderedEntry[], fingerprint: Fingerp
   return fingerprint(lines.toSorted().join('\n'));
 }
 
-function isSame(before: string | null, entry: RenderedEntry, ledger: Ledger | null, fingerprint: Fingerprint): boolean {
+function isSame(before: string | null, entry: RenderedEntry, ledger: Ledger | null, readBack: ReadBack, fingerprint: Fingerprint): boolean {
   if (before !== null) return before === entry.text;
+  // What we wrote could be read here, so this is not it: bytes that are no text, a value of another type.
+  if (readBack === 'readable') return false;
   // An intent names values that may never have arrived, so it says nothing of one that cannot be read.
   return ledger?.state === 'committed' && ledger.keys[entry.key] === fingerprint(entry.text);
 }

@@ -1,7 +1,7 @@
 import type { ZodType } from 'zod';
 import type { CredentialReference } from '../domain/bundle.ts';
 import type { Fingerprint } from '../domain/ledger.ts';
-import type { DesiredEntry, LiveState, Ownership, RenderedEntry, WritePlan } from '../domain/plan.ts';
+import type { DesiredEntry, LiveState, Ownership, ReadBack, RenderedEntry, WritePlan } from '../domain/plan.ts';
 
 /** A place of one sink, its template filled in: where a destination of a rule writes in one environment. */
 export interface Place<Fields = unknown> {
@@ -48,7 +48,7 @@ export interface Sink {
 /** What a layout of a kind promises; shared code asks these, never the kind. */
 export interface Capabilities {
   /** Whether what was written can be read back as text, only compared by fingerprint, or not at all. */
-  readonly values: 'readable' | 'fingerprint' | 'hidden';
+  readonly values: ReadBack;
   /** Whether the place is shared with keys of others, or owned as a whole. */
   readonly ownership: Ownership;
   /** What changes in one step: the place, or each key by itself. */

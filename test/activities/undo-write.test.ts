@@ -54,7 +54,15 @@ describeWith('redis', 'undoing a write', () => {
   async function planOf(id: string, text: string): Promise<WritePlan> {
     const entries = [redis.render({ path: ['name'], value: text }, fields)];
     const desired = { entries, owner: OWNER, stream: 'config/main', commit: 'a'.repeat(40), inputsMoved: false, write: id, at: '' };
-    const policy = { ownership: 'keys', prune: true, isProtected: () => false, maxDeletes: null, deletesAllowed: false, onExisting: 'refuse' } as const;
+    const policy = {
+      ownership: 'keys',
+      readBack: 'readable',
+      prune: true,
+      isProtected: () => false,
+      maxDeletes: null,
+      deletesAllowed: false,
+      onExisting: 'refuse',
+    } as const;
     const made = plan(desired, await sink.read(place, context), { ...policy, inherits: () => false }, fingerprint);
     if (made.kind !== 'write') throw new Error(`the plan is ${made.kind}`);
     return made;

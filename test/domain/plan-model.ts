@@ -50,6 +50,7 @@ export function desiredOf(values: Readonly<Record<string, string>> | ReadonlyMap
 export function policyOf(fields: Partial<Policy> = {}): Policy {
   return {
     ownership: 'keys',
+    readBack: 'hidden',
     prune: true,
     isProtected: () => false,
     maxDeletes: null,

@@ -342,6 +342,13 @@ describe('the ledger of a plan', () => {
     expect(written(wish, place, policyOf()).puts).toMatchObject([{ entry: { key: 'a' }, before: undefined }]);
     expect(reasonsOf(planned(wish, { ...place, ledger: { ...intent, state: 'committed' } }, policyOf()))).toEqual(['unchanged']);
   });
+
+  it('never takes a value that cannot be read for ours where ours can be (I5)', () => {
+    const place = { ...placeOf({ a: 'bytes' }, ledgerOf({ a: '1' })), hidden: new Set(['a']) };
+    const wish = desiredOf({ a: '1' }, { inputsMoved: false });
+    expect(written(wish, place, policyOf({ readBack: 'readable' })).puts).toMatchObject([{ entry: { key: 'a' }, before: undefined }]);
+    for (const readBack of ['fingerprint', 'hidden'] as const) expect(reasonsOf(planned(wish, place, policyOf({ readBack })))).toEqual(['unchanged']);
+  });
 });
 
 describe('the digest of a desired state', () => {

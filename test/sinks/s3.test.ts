@@ -81,7 +81,15 @@ async function planWrite(sink: Sink, at: Place<S3Fields>, values: Values): Promi
   const entries = entriesOf(values).map((entry) => s3.render(entry, at.fields));
   const live = await sink.read(at, contextFor(entries));
   const desired = { entries, owner, stream: 'config/main', commit: 'a'.repeat(40), inputsMoved: true, write: randomUUID(), at: '2026-11-24T00:00:00Z' };
-  const policy = { ownership: 'place', prune: true, isProtected: () => false, maxDeletes: null, deletesAllowed: false, inherits: () => false } as const;
+  const policy = {
+    ownership: 'place',
+    readBack: 'readable',
+    prune: true,
+    isProtected: () => false,
+    maxDeletes: null,
+    deletesAllowed: false,
+    inherits: () => false,
+  } as const;
   const made = plan(desired, live, { ...policy, onExisting: 'overwrite' }, fingerprint);
   if (made.kind !== 'write') throw new Error(`expected a write, got ${made.kind}`);
   return made;

@@ -12,6 +12,7 @@ const fields = memory.destination.parse({});
 const place: Place = { name: 'app', layout: 'keys', fields };
 const policy: Policy = {
   ownership: 'keys',
+  readBack: 'readable',
   prune: true,
   isProtected: () => false,
   maxDeletes: null,

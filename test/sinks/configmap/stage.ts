@@ -36,6 +36,7 @@ export function setStage(
   const named = async (which: string) => (await server.call('GET', configMapPath('default', which))) as Whole | undefined;
   const base: Policy = {
     ownership: fields.layout === 'file' ? 'place' : 'keys',
+    readBack: 'readable',
     prune: true,
     isProtected: () => false,
     maxDeletes: null,

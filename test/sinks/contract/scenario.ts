@@ -69,6 +69,7 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
   if (!capabilities) throw new Error(`${leg.definition.kind} has no layout ${fields.layout}`);
 
   const readable = capabilities.values === 'readable';
+  const promised = { ownership: capabilities.ownership, readBack: capabilities.values };
 
   async function connect(): Promise<Sink> {
     const sink = await bench().connect();
@@ -84,7 +85,7 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
     const read = (values: Values = {}) => sink.read(place, contextFor(render(values)));
 
     async function planFor(values: Values, options: SyncOptions = {}): Promise<Plan> {
-      const policy: Policy = { ...defaultPolicy, ownership: capabilities?.ownership ?? 'keys', ...options.policy };
+      const policy: Policy = { ...defaultPolicy, ...promised, ...options.policy };
       const desired = {
         entries: render(values),
         owner: options.owner ?? owner,
@@ -105,7 +106,7 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
 
     async function removal(policy: Partial<Policy> = {}): Promise<Plan> {
       const target = { owner, stream: 'config/main', commit: 'a'.repeat(40), write: randomUUID(), at: '2026-11-24T00:00:00.000Z' };
-      return planRemoval(target, await read(), { ...defaultPolicy, ownership: capabilities?.ownership ?? 'keys', ...policy });
+      return planRemoval(target, await read(), { ...defaultPolicy, ...promised, ...policy });
     }
 
     const apply = (made: WritePlan, through: Sink = sink) => through.apply(place, made, contextFor(made.entries));
@@ -142,6 +143,7 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
 
 const defaultPolicy: Policy = {
   ownership: 'keys',
+  readBack: 'readable',
   prune: true,
   isProtected: () => false,
   maxDeletes: null,

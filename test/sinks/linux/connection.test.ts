@@ -374,6 +374,7 @@ async function planFor(sink: Sink, place: Place, value: string, policy: { onExis
   const desired = { entries, owner, stream: 'config/main', commit, inputsMoved: true, write: randomUUID(), at: '2026-11-24T00:00:00.000Z' };
   const rules = {
     ownership: 'place',
+    readBack: 'readable',
     prune: true,
     isProtected: () => false,
     maxDeletes: null,
@@ -397,6 +398,7 @@ function writeOf(value: string): WritePlan {
   const desired = { entries, owner, stream: 'config/main', commit: 'a'.repeat(40), inputsMoved: true, write: randomUUID(), at: '2026-11-24T00:00:00.000Z' };
   const rules = {
     ownership: 'place',
+    readBack: 'readable',
     prune: true,
     isProtected: () => false,
     maxDeletes: null,

@@ -43,6 +43,7 @@ describeWith('ferretdb', 'connections and documents of the mongodb sink', () => 
     const { ownership = 'place' } = mongodb.layouts[place.layout] ?? {};
     const whole: Policy = {
       ownership,
+      readBack: 'readable',
       prune: true,
       isProtected: () => false,
       maxDeletes: null,

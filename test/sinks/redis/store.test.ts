@@ -49,6 +49,19 @@ describeWith('redis', 'the store of the redis sink', () => {
       expect(error.message).toContain('a key holds another type than a string');
     });
 
+    test.each(['hash', 'keys'] as const)('is drift of layout %s where it is bytes that are no text (I5)', async (layout) => {
+      const [sink, at] = [await connect(), place(layout)];
+      await sync(sink, at, { host: 'db1' });
+      const bytes = Buffer.from([0xff, 0xfe]);
+      if (layout === 'hash') await raw.hset(at.name, 'host', bytes);
+      else await raw.set(`${at.name}host`, bytes);
+      const made = await planFor(sink, at, { host: 'db1' });
+      await sink.apply(at, made, contextFor(made.entries));
+      expect(layout === 'hash' ? await raw.hget(at.name, 'host') : await raw.get(`${at.name}host`)).toBe('db1');
+      await sink.restore(at, made.ledger.generation, contextFor([]));
+      expect(layout === 'hash' ? await raw.hgetBuffer(at.name, 'host') : await raw.getBuffer(`${at.name}host`)).toEqual(bytes);
+    });
+
     test.each(['hash', 'keys', 'json'] as const)('is refused as a ledger of layout %s', async (layout) => {
       const [sink, at] = [await connect(), place(layout)];
       const made = await planFor(sink, at, { host: canary });

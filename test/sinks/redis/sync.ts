@@ -16,7 +16,7 @@ export async function planFor(sink: Sink, at: Place, values: Values): Promise<Wr
   const entries = entriesOf(values).map((entry) => redis.render(entry, { layout }));
   const live = await sink.read(at, contextFor(entries));
   const desired = { entries, owner, stream: 'config/main', commit: 'a'.repeat(40), inputsMoved: true, write: randomUUID(), at: '2026-11-24T00:00:00Z' };
-  const policy = { prune: true, isProtected: () => false, maxDeletes: null, deletesAllowed: false, inherits: () => false };
+  const policy = { readBack: 'readable', prune: true, isProtected: () => false, maxDeletes: null, deletesAllowed: false, inherits: () => false } as const;
   const made = plan(desired, live, { ...policy, ownership: redis.layouts[layout]?.ownership ?? 'keys', onExisting: 'overwrite' }, fingerprint);
   if (made.kind !== 'write') throw new Error(`expected a write, got ${made.kind}`);
   return made;

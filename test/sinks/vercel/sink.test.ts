@@ -181,7 +181,15 @@ async function begin(server: VercelServer, destination: Readonly<Record<string, 
     const entries = entriesOf(values).map((entry) => vercel.render(entry, fields));
     const live = await sink.read(place, contextFor(entries));
     const desired = { entries, owner, stream: 'config/main', commit, inputsMoved: true, write: `w${++projects}`, at: '2026-11-24T00:00:00Z' };
-    const policy = { ownership: 'keys', prune: true, isProtected: () => false, maxDeletes: null, deletesAllowed: false, inherits: () => false } as const;
+    const policy = {
+      ownership: 'keys',
+      readBack: vercel.layouts[fields.layout]?.values ?? 'readable',
+      prune: true,
+      isProtected: () => false,
+      maxDeletes: null,
+      deletesAllowed: false,
+      inherits: () => false,
+    } as const;
     return plan(desired, live, { ...policy, onExisting }, fingerprint);
   }
 
