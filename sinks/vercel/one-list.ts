@@ -4,7 +4,7 @@ import type { Variable, Variables } from './variables.ts';
 const FRESH_FOR_MS = 1_000;
 
 /**
- * The calls of one read, write or undo, in which a list serves until something is written: it has all of the project at one moment, and requests are
+ * The calls of one read, write or undo of one place, in which a list serves until something is written: it has all of the project at one moment, and requests are
  * few. Every condition is still looked at in a list that is younger than the last write before it.
  */
 export function withOneList(variables: Variables): Variables {
@@ -18,9 +18,9 @@ export function withOneList(variables: Variables): Variables {
   }
 
   return {
-    list: (project, signal) => {
+    list: (project, targets, signal) => {
       if (known?.project === project && known.at > Date.now() - FRESH_FOR_MS) return known.list;
-      const list = variables.list(project, signal);
+      const list = variables.list(project, targets, signal);
       const asked = { project, list, at: Date.now() };
       known = asked;
       list.catch(() => {

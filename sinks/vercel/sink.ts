@@ -23,7 +23,7 @@ export function createVercelSink(variables: Variables, { requestTimeout }: Pick<
   async function checkSize(once: Variables, place: Place<VercelFields>, plan: WritePlan, signal: AbortSignal): Promise<void> {
     const { fields, name } = place;
     const scope = scopeOf(fields);
-    const all = await once.list(name, signal);
+    const all = await once.list(name, scope.targets, signal);
     const puts = plan.puts.map(({ entry: { key, text } }) => {
       const replaced = standingAt(all, key, fields).find((each) => isSameScope(each, scope));
       return { replaces: replaced?.id ?? null, bytes: bytesOf({ key, value: text }) };

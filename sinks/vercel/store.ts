@@ -12,8 +12,12 @@ import type { Draft, Variable, Variables } from './variables.ts';
  * of a variable that is there is compared just before it is replaced, because the API has no condition for it.
  */
 export function createVercelStore(variables: Variables): CasStore {
+  async function listAt(place: Place, signal: AbortSignal): Promise<readonly Variable[]> {
+    return variables.list(place.name, fieldsOf(place).targets, signal);
+  }
+
   async function get(place: Place, names: readonly string[], maxBytes: number, signal: AbortSignal): Promise<readonly (Item | null)[]> {
-    const all = await variables.list(place.name, signal);
+    const all = await listAt(place, signal);
     return names.map((name) => {
       const item = find(place, name, all);
       if (item && item.body.length > maxBytes)
@@ -28,7 +32,7 @@ export function createVercelStore(variables: Variables): CasStore {
     const number = nextNumber(expected);
     const [made] = await variables.create(place.name, [ownDraft(name, number, body, scope)], 'new', signal);
     if (!made) throw new SinkError('unavailable', `${where(place)}: ${name} is not in the answer`);
-    const all = await variables.list(place.name, signal);
+    const all = await listAt(place, signal);
     const now = ownVersions(all, name, scope);
     const others = now.filter((each) => each.variable.id !== made.id);
     const isNewest = now.at(-1)?.variable.id === made.id && (others.at(-1)?.number ?? 0) < number;
@@ -47,18 +51,18 @@ export function createVercelStore(variables: Variables): CasStore {
   async function removeOwn(place: Place, name: string, expected: string, signal: AbortSignal): Promise<null> {
     const scope = scopeOf(fieldsOf(place));
     const conflict = (): SinkError => new SinkError('conflict', `${where(place)}: ${name} was written since it was read`);
-    const now = ownVersions(await variables.list(place.name, signal), name, scope);
+    const now = ownVersions(await listAt(place, signal), name, scope);
     const newest = now.at(-1);
     if (!newest || versionOf(newest) !== expected) throw conflict();
     await variables.remove(place.name, idsOf(now), signal);
-    const after = ownVersions(await variables.list(place.name, signal), name, scope);
+    const after = ownVersions(await listAt(place, signal), name, scope);
     if (after.some((each) => each.number > newest.number)) throw conflict();
     return null;
   }
 
   async function writeValues(place: Place, changes: readonly ItemChange[], signal: AbortSignal): Promise<readonly (string | null)[]> {
     const fields = fieldsOf(place);
-    const all = await variables.list(place.name, signal);
+    const all = await listAt(place, signal);
     const steps = changes.map((change) => stepOf(place, change, all));
     const drafts = (action: Step['action']): readonly Draft[] => steps.flatMap((step) => (step.action === action && step.draft ? [step.draft] : []));
     // Values first and deletes last, so that a deployment of renamed keys never finds neither.
@@ -82,7 +86,7 @@ export function createVercelStore(variables: Variables): CasStore {
 
   return {
     get,
-    version: async (place, name, signal) => find(place, name, await variables.list(place.name, signal))?.version ?? null,
+    version: async (place, name, signal) => find(place, name, await listAt(place, signal))?.version ?? null,
     write: async (place, changes, signal) => {
       const own = changes.filter(({ name }) => isOwn(name));
       const values = changes.filter(({ name }) => !isOwn(name));
@@ -95,7 +99,7 @@ export function createVercelStore(variables: Variables): CasStore {
         if (change.action === 'put') written.set(change, await replaceOwn(place, change.name, change.expected, change.body, signal));
         else if (change.action === 'delete') written.set(change, await removeOwn(place, change.name, change.expected, signal));
         else {
-          const version = find(place, change.name, await variables.list(place.name, signal))?.version ?? null;
+          const version = find(place, change.name, await listAt(place, signal))?.version ?? null;
           if (version !== change.expected) throw new SinkError('conflict', `${where(place)}: ${change.name} was written since it was read`);
           written.set(change, version);
         }

@@ -29,8 +29,8 @@ export interface Draft {
 
 /** The few calls that the sink makes. They throw SinkError and nothing else. */
 export interface Variables {
-  /** All variables of the project, with values where there is a way to read them. Throws where some could be missing. */
-  list(project: string, signal: AbortSignal): Promise<readonly Variable[]>;
+  /** All variables of the project, with values where there is a way to read them. Throws where some that are for one of `targets` could be missing. */
+  list(project: string, targets: readonly string[], signal: AbortSignal): Promise<readonly Variable[]>;
   /**
    * Makes variables; `upsert` replaces one of the same name and scope. Throws `conflict` if one is in the way; others of them may then be made.
    * Gives them in any order.
@@ -95,13 +95,13 @@ export function createVariables(options: VercelOptions, resolve: ResolveCredenti
   }
 
   return {
-    list: async (project, signal) => {
+    list: async (project, targets, signal) => {
       const body = await run(project, 'request', signal, (sdk, core, call) => sdk.list(core, { idOrName: project, decrypt: 'true', ...team }, call));
       const label = `vercel ${project}`;
       if (!('envs' in body)) throw new SinkError('rejected', `${label}: the answer is no list of variables`);
       if ('pagination' in body && body.pagination.next !== null)
         throw new SinkError('unsupported', `${label}: it has more variables than Vercel gives in one answer, and absent could not be told from not listed`);
-      if ('hiddenProductionEnvCount' in body && body.hiddenProductionEnvCount > 0)
+      if (targets.includes('production') && 'hiddenProductionEnvCount' in body && body.hiddenProductionEnvCount > 0)
         throw new SinkError(
           'unauthorized',
           `${label}: the token may not see ${body.hiddenProductionEnvCount} variables of production; docs/sinks/vercel.md says what it needs`,
