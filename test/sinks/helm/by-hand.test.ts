@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeWith } from '../../servers/describe-with.ts';
 import { contextFor, failure, untouched } from '../contract/scenario.ts';
 import { chartPath } from './chart-folder.ts';
-import { chartWith, leavePending, startStage, type Stage } from './stage.ts';
+import { chartWith, leavePending, scriptAround, startStage, type Stage } from './stage.ts';
 
 describeWith(['etcd', 'kube-apiserver', 'helm4'], 'a release that people work on with Helm, too', () => {
   let stage: Stage;
@@ -68,6 +68,53 @@ describeWith(['etcd', 'kube-apiserver', 'helm4'], 'a release that people work on
     expect((await it.look()).content).toMatchObject({ made: { version: '1.1.0' } });
     await it.sink.restore(place, 2, contextFor([]));
     expect((await it.look()).content).toMatchObject({ made: { version: '1.0.0' }, values: '{"host":"db1"}' });
+  });
+
+  describe('between our look at it and Helm’s', () => {
+    /** Runs Helm only after a person has upgraded the release. */
+    async function late(place: string) {
+      const [namespace = '', release = ''] = place.split('/');
+      const person = `env -u HELM_KUBEAPISERVER "KUBECONFIG=${stage.servers.kubernetes.kubeconfig}" "$HELM"`;
+      const upgrade = `upgrade --install ${release} '${chartPath}' --namespace ${namespace} --set host=by-hand`;
+      const script = await scriptAround(stage.servers.program, `${person} ${upgrade} > /dev/null || exit 9\nexec "$HELM" "$@"`);
+      return stage.connect({ program: script.path });
+    }
+    const byHand = { values: '{"host":"by-hand"}', status: 'deployed' };
+
+    test('keeps what a person wrote when it is written', async () => {
+      const it = await stage.begin();
+      await it.sync({ host: 'db1' });
+      await failure(it.apply(await it.planWrite({ host: 'db2' }), await late(it.place.name)), 'conflict');
+      expect((await it.look()).content).toMatchObject(byHand);
+      expect(await stage.person.records(it.place.name)).toHaveLength(2);
+    });
+
+    test('keeps what a person installed when it is installed', async () => {
+      const it = await stage.begin();
+      await failure(it.apply(await it.planWrite({ host: 'db2' }), await late(it.place.name)), 'conflict');
+      expect((await it.look()).content).toMatchObject(byHand);
+      expect(await it.ledger()).toBeNull();
+    });
+
+    test('keeps what a person wrote when it is undone', async () => {
+      const it = await stage.begin();
+      await it.sync({ host: 'db1' });
+      await it.sync({ host: 'db2' });
+      await failure((await late(it.place.name)).restore(it.place, 2, contextFor([])), 'conflict');
+      expect((await it.look()).content).toMatchObject(byHand);
+    });
+
+    test('keeps what a person wrote when a first write is undone, or it is given up', async () => {
+      const it = await stage.begin();
+      await it.sync({ host: 'db1' });
+      const removal = await it.planRemoval();
+      await failure((await late(it.place.name)).restore(it.place, 1, contextFor([])), 'conflict');
+      expect((await it.look()).content).toMatchObject(byHand);
+      if (removal.kind !== 'write') throw new Error('there is something to give up');
+      const moved = { ...removal, base: { ...removal.base, version: (await it.read()).version } };
+      await failure(it.apply(moved, await late(it.place.name)), 'conflict');
+      expect((await it.look()).content).toMatchObject(byHand);
+    });
   });
 
   test('whose Helm is at work on it is left alone', async () => {
