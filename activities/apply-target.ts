@@ -13,7 +13,7 @@ import { liveDigest } from './live-digest.ts';
 import { newerThan } from './newer-than.ts';
 import { parkedMessage } from './pause.ts';
 import { undoWrite } from './undo-write.ts';
-import { repositoryOf, type RuleState, type TargetState } from './stream-state.ts';
+import { keysOf, repositoryOf, type RuleState, type TargetState } from './stream-state.ts';
 
 /** How often a place that moved between the read and the write is read again before Temporal's own retry takes its turn. */
 const TRIES = 5;
@@ -58,7 +58,7 @@ interface Work {
 async function write(work: Work): Promise<Applied> {
   const { deps, input, own, sink, rule, target } = work;
   const { fingerprint } = deps;
-  const context: SinkContext = { signal: own.signal, keys: target.entries.map((entry) => entry.key), fingerprint };
+  const context: SinkContext = { signal: own.signal, keys: keysOf(target), fingerprint };
   if (input.undoFirst) {
     await work.allowed;
     await undoEarlier(work, input.undoFirst);
@@ -114,7 +114,7 @@ async function write(work: Work): Promise<Applied> {
 async function beginAgain({ own, sink, target, deps }: Work, ledger: Ledger): Promise<number | null> {
   own.aboutToWrite();
   try {
-    const context: SinkContext = { signal: own.signal, keys: target.entries.map((entry) => entry.key), fingerprint: deps.fingerprint };
+    const context: SinkContext = { signal: own.signal, keys: keysOf(target), fingerprint: deps.fingerprint };
     return (await sink.restore(target.place, ledger.generation, context)).generation;
   } catch (error) {
     if (!(error instanceof SinkError) || error.reason !== 'conflict') throw error;
@@ -179,7 +179,7 @@ async function undoEarlier({ deps, input, own, sink, target, rule }: Work, write
   await undoWrite(sink, {
     over: input.write,
     place: target.place,
-    keys: target.entries.map((entry) => entry.key),
+    keys: keysOf(target),
     writes,
     owner: { tenant: input.tenant, rule: rule.name, environment: rule.environment },
     stream: `${input.repository}/${input.stream}`,

@@ -48,7 +48,7 @@ export async function attempt<T>(where: string, act: (attempt: Attempt) => Promi
     beat(true);
     // Cancelled in the middle, libraries throw what they like.
     if (signal.aborted) throw error instanceof CancelledFailure ? error : new CancelledFailure('cancelled', [{ wrote, ended: true } satisfies Beat]);
-    throw toFailure(error, where, { wrote });
+    throw toFailure(error, where, { wrote }, number);
   } finally {
     clearInterval(beating);
   }

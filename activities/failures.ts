@@ -6,11 +6,14 @@ import { InvalidInput } from '../domain/problem.ts';
 import { SinkError } from '../sinks/errors.ts';
 import type { FailureDetails } from './activity-types.ts';
 
+/** How often what Git finds damaged is read again, each time from a mirror made anew: after that the damage is the remote's, or the disk's. */
+const READS_OF_DAMAGE = 5;
+
 /**
- * The only place that decides what Temporal retries. Messages say where and what to do; causes stay behind, since what a vendor's library puts into
+ * The only place that decides what Temporal retries, `attempt` being the number of this one. Messages say where and what to do; causes stay behind, since what a vendor's library puts into
  * its errors may hold a value.
  */
-export function toFailure(error: unknown, where: string, details: FailureDetails): Error {
+export function toFailure(error: unknown, where: string, details: FailureDetails, attempt = 1): Error {
   if (error instanceof CancelledFailure) return error;
   if (error instanceof ApplicationFailure) return failure(error.type ?? 'unexpected', error.message, error.nonRetryable !== true, details);
   if (error instanceof SinkError) {
@@ -23,8 +26,14 @@ export function toFailure(error: unknown, where: string, details: FailureDetails
       ...(error.retryAfterMs !== undefined && { nextRetryDelay: error.retryAfterMs }),
     });
   }
-  if (error instanceof GitError)
-    return failure(`git ${error.reason}`, `${where}: ${error.message}`, error.reason === 'unavailable' || error.reason === 'corrupt', details);
+  if (error instanceof GitError) {
+    const givenUp = error.reason === 'corrupt' && attempt >= READS_OF_DAMAGE;
+    const advice = givenUp
+      ? `; it was the same ${attempt} times: run git fsck on the remote, look at the disk of the worker's cache, then push or run vartrack sync`
+      : '';
+    const retried = error.reason === 'unavailable' || (error.reason === 'corrupt' && !givenUp);
+    return failure(`git ${error.reason}`, `${where}: ${error.message}${advice}`, retried, details);
+  }
   if (error instanceof CredentialError) return failure('credential', `${where}: ${error.message}`, false, details);
   if (error instanceof CueUnavailable) return failure('cue unavailable', `${where}: ${error.message}`, true, details);
   if (error instanceof InvalidInput) return failure('invalid', `${where}: ${error.message}`, false, details);

@@ -3,7 +3,7 @@ import type { LiveState, Plan } from '../domain/plan.ts';
 import { SinkError } from '../sinks/errors.ts';
 import { assessTarget } from './assess-target.ts';
 import type { ActivityDeps } from './deps.ts';
-import { repositoryOf, type RuleState, type TargetState } from './stream-state.ts';
+import { keysOf, repositoryOf, type RuleState, type TargetState } from './stream-state.ts';
 
 export interface LookRequest {
   readonly tenant: string;
@@ -33,7 +33,7 @@ export async function lookAtTarget(
   const where = `rule ${rule.name}: ${target.sink}`;
   try {
     const sink = await deps.sinks.get(bundle, tenant, target.sink);
-    const live = await sink.read(target.place, { signal, keys: target.entries.map((entry) => entry.key), fingerprint });
+    const live = await sink.read(target.place, { signal, keys: keysOf(target), fingerprint });
     const inputsMoved = (from: string): Promise<boolean> => deps.git.touched(repositoryOf({ bundle, tenant, repository }), from, commit, rule.inputs, signal);
     const plan = await assessTarget({ ...request, bundle, write: 'prepare', at: deps.now(), fingerprint, inputsMoved }, live);
     return { kind: 'seen', live, plan };

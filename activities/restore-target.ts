@@ -6,6 +6,7 @@ import { recallTarget, UNKNOWN_PRIOR } from './apply-target.ts';
 import { attempt } from './attempt.ts';
 import type { ActivityDeps } from './deps.ts';
 import { liveDigest } from './live-digest.ts';
+import { keysOf } from './stream-state.ts';
 import { undoWrite } from './undo-write.ts';
 
 /** Puts one target back to exactly what the run's write replaced, and proves it by a fresh read where the write's own read is known (I6). */
@@ -29,7 +30,7 @@ export async function restoreTarget(deps: ActivityDeps, input: RestoreTargetInpu
 async function restore(deps: ActivityDeps, input: RestoreTargetInput, signal: AbortSignal): Promise<Restored> {
   const { tenant, repository, stream, target, commit, writes, prior } = input;
   const place: Place = { name: target.place, layout: target.layout, fields: target.fields };
-  const desiredKeys = await keysOf(deps, input, signal);
+  const desiredKeys = await desiredKeysOf(deps, input, signal);
   const context = { signal, keys: desiredKeys ?? [], fingerprint: deps.fingerprint };
   const sink = await deps.sinks.get(deps.bundle(), tenant, target.sink);
   const undone = await undoWrite(sink, {
@@ -49,10 +50,10 @@ async function restore(deps: ActivityDeps, input: RestoreTargetInput, signal: Ab
 }
 
 /** The keys that the write knew of, for the proof; null if they cannot be told any more (another bundle, a commit that is gone). The undo needs none. */
-async function keysOf(deps: ActivityDeps, input: RestoreTargetInput, signal: AbortSignal): Promise<readonly string[] | null> {
+async function desiredKeysOf(deps: ActivityDeps, input: RestoreTargetInput, signal: AbortSignal): Promise<readonly string[] | null> {
   try {
     const { target } = await recallTarget(deps, input, signal);
-    return target.entries.map((entry) => entry.key);
+    return keysOf(target);
   } catch (error) {
     if (signal.aborted) throw error;
     return null;

@@ -45,6 +45,11 @@ export interface TargetState {
   readonly retired: boolean;
 }
 
+/** What a sink is told of the target besides its place. */
+export function keysOf(target: TargetState): readonly string[] {
+  return target.entries.map((entry) => entry.key);
+}
+
 /** Throws InvalidInput for one that the bundle does not have (any more). */
 export function repositoryOf(request: Pick<StreamRequest, 'bundle' | 'tenant' | 'repository'>): Repository {
   const found = request.bundle.tenants[request.tenant]?.repositories[request.repository];

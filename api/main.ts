@@ -1,9 +1,10 @@
 import { dirname } from 'node:path';
 import { loadBundle } from '../clients/bundle.ts';
+import { checkCodecKey } from '../clients/check-codec-key.ts';
 import { createCredentialResolver } from '../clients/credentials.ts';
 import { createLogger, type Logger } from '../clients/logger.ts';
 import { startSync } from '../clients/start-sync.ts';
-import { connectTemporal, registerSearchAttributes } from '../clients/temporal.ts';
+import { connectTemporal, registerSearchAttributes, type Temporal } from '../clients/temporal.ts';
 import { apiEnvironmentSchema, parseEnvironment, type ApiEnvironment } from '../schemas/environment.ts';
 import { sinkDefinitions } from '../sinks/registry.ts';
 import { createApp } from './app.ts';
@@ -41,7 +42,13 @@ export async function startApi(env: Readonly<Record<string, string | undefined>>
   metrics.bundleLoaded.setToCurrentTime();
   const link = createTemporalLink(async () => {
     const temporal = await connectTemporal(settings.VARTRACK_CODEC_KEY);
-    await registerSearchAttributes(temporal.connection, temporal.namespace);
+    try {
+      await registerSearchAttributes(temporal.connection, temporal.namespace);
+      await refuseOtherKey(temporal, Object.keys(holder.current().tenants), settings.VARTRACK_CODEC_KEY);
+    } catch (error) {
+      await temporal.close();
+      throw error;
+    }
     return temporal;
   }, logger);
 
@@ -90,6 +97,19 @@ export async function runApi(): Promise<never> {
   await api.stop();
   // An attempt to reach Temporal may be under way and would hold the process until its timeout.
   process.exit(0);
+}
+
+/** A push that workers cannot decrypt would stop its stream; a 503 makes the forge send it again. */
+async function refuseOtherKey(temporal: Temporal, tenants: readonly string[], codecKey: string | undefined): Promise<void> {
+  for (const tenant of tenants) {
+    const found = await checkCodecKey(temporal, tenant, codecKey).catch((cause: unknown) => {
+      const advice = 'set the VARTRACK_CODEC_KEY that the workers have';
+      throw new Error(`what workers wrote for tenant ${tenant} cannot be read with this key (${codecKey === undefined ? 'none' : 'another'}); ${advice}`, {
+        cause,
+      });
+    });
+    if (found === 'agreed') return;
+  }
 }
 
 function linkToUi({ VARTRACK_UI_URL: base }: ApiEnvironment, namespace: () => string): { linkTo?: (run: Started) => string } {

@@ -24,7 +24,7 @@ export function createTemporalLink(connect: () => Promise<Temporal>, logger: Log
         connected = temporal;
         return logger.info({ namespace: temporal.namespace }, 'connected to Temporal');
       } catch (err) {
-        logger.warn({ err }, 'Temporal does not answer yet');
+        logger.warn({ err }, 'there is no connection to Temporal yet; webhooks are answered 503');
         await delay(retryMs, undefined, { signal: closing.signal }).catch(() => undefined);
       }
     }

@@ -4,7 +4,7 @@ import { startDriftWatches } from '../clients/start-drift-watch.ts';
 import { registerSearchAttributes, type Temporal } from '../clients/temporal.ts';
 import { duration } from '../schemas/duration.ts';
 import { driftWorkflowId, pauseSignal, resumeSignal, type Pause } from '../workflows/messages.ts';
-import { checkCodecKey } from './check-codec-key.ts';
+import { checkCodecKey } from '../clients/check-codec-key.ts';
 import { chooseTenant } from './choose-stream.ts';
 import { CliError } from './cli-error.ts';
 import type { CommandResult } from './run-command.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { PlanStreamInput, StreamPlan } from '../activities/activity-types.ts';
-import { checkCodecKey } from './check-codec-key.ts';
+import { checkCodecKey } from '../clients/check-codec-key.ts';
 import { chooseStream, type RefChoice } from './choose-stream.ts';
 import { CliError } from './cli-error.ts';
 import type { ExitName } from './exit-codes.ts';

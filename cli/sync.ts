@@ -4,7 +4,7 @@ import { requestResults } from '../clients/sync-result.ts';
 import { registerSearchAttributes, type Temporal } from '../clients/temporal.ts';
 import type { RunOutcome } from '../domain/status.ts';
 import type { SyncRequest } from '../workflows/messages.ts';
-import { checkCodecKey } from './check-codec-key.ts';
+import { checkCodecKey } from '../clients/check-codec-key.ts';
 import { chooseStream, type ChosenStream, type RefChoice } from './choose-stream.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT_OF_STATUS } from './exit-codes.ts';

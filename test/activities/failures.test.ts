@@ -51,6 +51,12 @@ describe('what Temporal retries', () => {
     expect(failureOf(error).nonRetryable).toBe(final);
   });
 
+  it('what Git finds damaged is read again a few times, and then a person is told where to look', () => {
+    const failureOfAttempt = (attempt: number): ApplicationFailure => toFailure(new GitError('corrupt', 'm'), 'config/main', no, attempt) as ApplicationFailure;
+    expect([1, 4, 5].map((attempt) => failureOfAttempt(attempt).nonRetryable)).toEqual([false, false, true]);
+    expect(failureOfAttempt(5).message).toContain('git fsck');
+  });
+
   it('the key of a sink error is named, and its cause stays behind: a library may have put a value there', () => {
     const failure = failureOf(new SinkError('rejected', 'too odd', { key: 'pool.size', cause: new Error('SET pool.size hunter2') }));
     expect(failure.message).toBe('rule settings: cache: pool.size: too odd');

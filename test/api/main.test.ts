@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,6 +8,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { startDriftWatches } from '../../clients/start-drift-watch.ts';
+import { createDataConverter } from '../../clients/temporal.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { freePort } from '../servers/free-port.ts';
 import { startTemporal, type TemporalServer } from '../servers/temporal.ts';
@@ -68,6 +71,23 @@ describeWith('temporal', 'the api as a process', () => {
     await expect.poll(() => statusOf('/readyz'), WITHIN).toBe(200);
     const answers = await Promise.all([1, 2, 3, 4, 5].map(async () => (await send('config', push())).json() as Promise<{ runId: string }>));
     expect(new Set(answers.map(({ runId }) => runId)).size).toBe(1);
+  });
+
+  it('takes no push that workers could not decrypt, and says what to set', async () => {
+    temporal = await startTemporal({ port: temporalPort });
+    await expect.poll(() => statusOf('/readyz'), WITHIN).toBe(200);
+    const connection = await Connection.connect({ address: temporal.address });
+    const client = new Client({ connection, dataConverter: createDataConverter(randomBytes(32).toString('base64')) });
+    try {
+      await startDriftWatches(client, ['acme'], 'queue-of-api-test');
+      process?.child.kill('SIGKILL');
+      process = await startProcess();
+      await expect.poll(() => process?.log(), WITHIN).toContain('VARTRACK_CODEC_KEY');
+      expect((await send('config', push())).status).toBe(503);
+      expect(await statusOf('/readyz')).toBe(503);
+    } finally {
+      await connection.close();
+    }
   });
 
   it('takes a new bundle at SIGHUP, and keeps the one it has when the new one is wrong', async () => {
