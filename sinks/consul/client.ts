@@ -20,6 +20,7 @@ const TOKEN_FOR_MS = 60_000;
 /** The library is loaded, and credentials are read, when the first request is made. */
 export function createConsulClient(options: ConsulOptions, resolve: ResolveCredential): ConsulClient {
   const closing = new AbortController();
+  const agents = new Set<Agent>();
   let opened: Promise<Opened> | undefined;
   let token: { readonly text: Promise<string>; readonly until: number } | undefined;
 
@@ -38,6 +39,7 @@ export function createConsulClient(options: ConsulOptions, resolve: ResolveCrede
     const given = Object.entries({ ca: pems[0], cert: pems[1], key: pems[2], servername }).filter(([, value]) => value !== undefined);
     const connect = { timeout: options.connectTimeout, ...Object.fromEntries(given) };
     const agent = new undici.Agent({ connect, headersTimeout: options.requestTimeout, bodyTimeout: options.requestTimeout, connections: MAX_SOCKETS });
+    agents.add(agent);
     return { agent, request: undici.request };
   }
 
@@ -84,7 +86,12 @@ export function createConsulClient(options: ConsulOptions, resolve: ResolveCrede
       // Certificates may have been renewed since they were read.
       if (failure !== error && failure.reason === 'rejected' && opened === mine) {
         opened = undefined;
-        void mine.then(({ agent }) => agent.close()).catch(() => undefined);
+        void mine
+          .then(({ agent }) => {
+            agents.delete(agent);
+            return agent.close();
+          })
+          .catch(() => undefined);
       }
       throw failure;
     } finally {
@@ -100,8 +107,7 @@ export function createConsulClient(options: ConsulOptions, resolve: ResolveCrede
     },
     close: async () => {
       closing.abort();
-      const agent = await opened?.then((each) => each.agent).catch(() => undefined);
-      await agent?.destroy();
+      await Promise.all([...agents].map((agent) => agent.destroy()));
     },
   };
 }
