@@ -1,3 +1,4 @@
+import { SinkError } from '../sinks/errors.ts';
 import type { Sink } from '../sinks/sink.ts';
 
 /** A connection that is made when it is needed, closed when it was not for a while, and made anew when its credentials may have changed. */
@@ -6,7 +7,7 @@ export interface SinkLink {
   use<T>(act: (sink: Sink) => Promise<T>): Promise<T>;
   /** The next use connects anew. Those that go on are let finish. */
   renew(): void;
-  /** Closes at once, whoever uses it. */
+  /** Closes at once and for good, whoever uses it. */
   close(): Promise<void>;
 }
 
@@ -20,6 +21,7 @@ export function createSinkLink(connect: () => Promise<Sink>, idleMs: number | nu
   const open = new Set<Connection>();
   let current: Connection | undefined;
   let idle: NodeJS.Timeout | undefined;
+  let closed = false;
 
   function connection(): Connection {
     if (current) return current;
@@ -48,6 +50,7 @@ export function createSinkLink(connect: () => Promise<Sink>, idleMs: number | nu
 
   return {
     async use(act) {
+      if (closed) throw new SinkError('unavailable', 'the worker closes its connections');
       clearTimeout(idle);
       const made = connection();
       made.users++;
@@ -61,6 +64,7 @@ export function createSinkLink(connect: () => Promise<Sink>, idleMs: number | nu
     },
     renew,
     async close() {
+      closed = true;
       clearTimeout(idle);
       current = undefined;
       await Promise.all([...open].map(end));

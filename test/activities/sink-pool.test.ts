@@ -87,6 +87,8 @@ describe('connections of a worker', () => {
     expect(it.closed).toHaveLength(2);
     for (const answer of it.hanging) answer('answers');
     await Promise.all(calls);
+    await expect(read(inUse)).rejects.toMatchObject({ reason: 'unavailable' });
+    expect(it.connected).toHaveLength(2);
   });
 });
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
@@ -20,7 +21,9 @@ describeWith('temporal', 'sinks that hang', () => {
 
   it('hold up nobody else: neither the other destinations of the same push nor the next push, and status names them', { timeout: 150_000 }, async () => {
     const hung = sinksThatHang();
-    stack = await openStack({ definitions: { ...sinkDefinitions, linux: hung.definition }, maxActivities: ROOM, tenant: TENANT });
+    // What status tells of failures has to be told through the encryption too.
+    const codecKey = randomBytes(32).toString('base64');
+    stack = await openStack({ definitions: { ...sinkDefinitions, linux: hung.definition }, codecKey, maxActivities: ROOM, tenant: TENANT });
     await Promise.all(SINKS.map((name) => mkdir(join(stack.directory, 'files', name))));
     await stack.deliver(await stack.repository.commit({ 'all.yaml': 'name: first\n', 'other.yaml': 'name: first\n' }), { delivery: 'everything' });
 
@@ -30,7 +33,8 @@ describeWith('temporal', 'sinks that hang', () => {
     expect(hung.calls()).toBe(4);
 
     hung.giveUp();
-    const status = async (): Promise<string> => (await vartrack(['status', stack.tenant], environmentOf(stack))).stdout;
+    const env = { ...environmentOf(stack), VARTRACK_CODEC_KEY: codecKey };
+    const status = async (): Promise<string> => (await vartrack(['status', stack.tenant], env)).stdout;
     await expect
       .poll(status, PROMPTLY)
       .toMatch(
