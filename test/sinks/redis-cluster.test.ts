@@ -10,7 +10,7 @@ const large = { keys: 200, characters: 10_000 };
 
 describeWith('redis', 'the redis sink on a cluster of three', () => {
   for (const layout of ['hash', 'keys', 'json'] as const) {
-    describeSinkContract(layout, { definition: redis, destination: { layout }, large, start: () => startBench(layout) });
+    describeSinkContract(layout, { definition: redis, destination: { layout }, large, values: 'together', start: () => startBench(layout) });
   }
 });
 
