@@ -21,7 +21,7 @@ export interface ReleaseContent {
   readonly values: string;
   readonly description: string;
   readonly chart: { readonly name: string; readonly version: string };
-  /** When it was last worked on, as a time in milliseconds; NaN if that is not known. */
+  /** When Helm last began to work on it, as a time in milliseconds. */
   readonly at: number;
 }
 
@@ -62,12 +62,12 @@ function contentOf(text: string): ReleaseContent {
     values: JSON.stringify(config ?? {}),
     description: info.description ?? '',
     chart: { name: chart.metadata?.name ?? '', version: chart.metadata?.version ?? '' },
-    at: Date.parse(info.last_deployed ?? ''),
+    at: Math.max(...[info.last_deployed, info.deleted].map((text) => Date.parse(text || '1970-01-01'))),
   };
 }
 
 interface StoredRelease {
-  readonly info?: { readonly description?: string; readonly last_deployed?: string };
+  readonly info?: { readonly description?: string; readonly last_deployed?: string; readonly deleted?: string };
   readonly config?: Readonly<Record<string, unknown>> | null;
   readonly chart?: { readonly metadata?: { readonly name?: string; readonly version?: string } };
 }

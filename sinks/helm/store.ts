@@ -1,14 +1,16 @@
-import pLimit from 'p-limit';
-import { decideRestore, formatOwner, restoredLedger, undoOf, type Ledger } from '../../domain/ledger.ts';
+import { decideRestore, undoOf } from '../../domain/ledger.ts';
 import { removesPlace, type LiveState, type WritePlan } from '../../domain/plan.ts';
 import { SinkError } from '../errors.ts';
 import { writeDocument } from '../leaf-document.ts';
 import type { Place, Receipt, Sink, SinkContext } from '../sink.ts';
 import { identityOf } from './charts.ts';
-import { withStatus, type ReleaseRecord } from './records.ts';
+import { hookArgs, upgradeArgs, waitArgs } from './helm-args.ts';
+import { withStatus } from './records.ts';
 import { leavesOf, UNDONE, viewOf, type ReleaseView } from './release-view.ts';
 import type { HelmPlace, Releases } from './releases.ts';
-import { encodeStored, headOf, LEDGER_LABEL, ledgerOf, type StoredLedger, type UndoRecord } from './stored-ledger.ts';
+import { encodeStored, headOf, LEDGER_LABEL, type StoredLedger, type UndoRecord } from './stored-ledger.ts';
+import { createTurns } from './turns.ts';
+import { afterUndo, changesOf, isFailedUndo, isRollback, isUndoUnderWay, unfinished } from './undo-steps.ts';
 
 export interface StoreLimits {
   readonly historyMax: number;
@@ -24,38 +26,12 @@ const PENDING_MARGIN_MS = 30_000;
 
 /** Releases of Helm. The ledger is in the labels of the revision that it was written with, so that both are there or neither. */
 export function createStore(releases: Releases, { historyMax, processes }: StoreLimits): Sink {
-  const helmRuns = pLimit(processes);
-  const queues = new Map<string, ReturnType<typeof pLimit>>();
+  const inTurn = createTurns(processes);
   /** Writes whose Helm was ended by us: what they left half-way is nobody's any more. */
   const ended = new Set<string>();
 
   async function look(place: HelmPlace, context: SinkContext): Promise<ReleaseView> {
     return viewOf(await releases.list(place, context), await identityOf(place.fields.chart), context.fingerprint, place.name);
-  }
-
-  /** One write of a place at a time: Helm takes one, and says nothing of who was first. */
-  async function inTurn<Result>(place: HelmPlace, { signal }: SinkContext, work: () => Promise<Result>): Promise<Result> {
-    const queue = queues.get(place.name) ?? pLimit(1);
-    queues.set(place.name, queue);
-    const begun = Promise.withResolvers<void>();
-    const onAbort = (): void => begun.reject(new SinkError('unavailable', `${place.name}: the call was cancelled`));
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    const done = queue(() =>
-      helmRuns(() => {
-        begun.resolve();
-        return work();
-      }),
-    );
-    // One that is cancelled in the queue leaves it later, with its first call.
-    done.catch(() => undefined);
-    try {
-      await begun.promise;
-      return await done;
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-      if (queue.activeCount + queue.pendingCount === 0) queues.delete(place.name);
-    }
   }
 
   async function read(place: HelmPlace, context: SinkContext): Promise<LiveState> {
@@ -96,18 +72,7 @@ export function createStore(releases: Releases, { historyMax, processes }: Store
     const labels = encodeStored({ head: { ...headOf(plan.ledger), owns: 'all' }, revision: next, undo });
     await helm(place, plan.ledger.write, context, {
       verb: 'upgrade',
-      args: [
-        ...['--install', '--reset-values', '--values', '-', '--history-max', String(historyMax), '--description', describe(plan.ledger)],
-        ...[
-          '--labels',
-          Object.entries(labels)
-            .map((label) => label.join('='))
-            .join(','),
-        ],
-        ...waitArgs(place),
-        ...hookArgs(place),
-        ...(place.fields.createNamespace ? ['--create-namespace'] : []),
-      ],
+      args: upgradeArgs(place, plan.ledger, labels, historyMax),
       input: writeDocument(plan.entries, kept, 'json').toString('utf8'),
       keys: plan.entries.map((entry) => entry.key),
       next,
@@ -133,7 +98,7 @@ export function createStore(releases: Releases, { historyMax, processes }: Store
       if (decision === 'conflict' || !stored.undo) throw moved(place);
       view = await settled(place, view, context);
       try {
-        const done = await undo(place, view, stored, stored.undo, context);
+        const done = await stepBack(place, view, stored, stored.undo, context);
         if (done) return done;
       } catch (error) {
         // Somebody else may have undone it in between: then this is done too.
@@ -145,7 +110,7 @@ export function createStore(releases: Releases, { historyMax, processes }: Store
   }
 
   /** One step of an undo: null where there is another one to take, which a look at the release tells. */
-  async function undo(place: HelmPlace, view: ReleaseView, stored: StoredLedger, record: UndoRecord, context: SinkContext): Promise<Receipt | null> {
+  async function stepBack(place: HelmPlace, view: ReleaseView, stored: StoredLedger, record: UndoRecord, context: SinkContext): Promise<Receipt | null> {
     const { newest, home } = view;
     if (!newest) throw moved(place);
     const onlyLedger = record.revision === stored.revision;
@@ -188,8 +153,7 @@ export function createStore(releases: Releases, { historyMax, processes }: Store
   async function settled(place: HelmPlace, view: ReleaseView, context: SinkContext): Promise<ReleaseView> {
     const { newest, stored } = view;
     if (!newest || !/^(pending-|uninstalling)/.test(newest.status)) return view;
-    const ours = stored && (newest === view.home || (newest.status === 'pending-rollback' && newest.revision > stored.revision));
-    if (!ours) {
+    if (!stored || (newest !== view.home && !isUndoUnderWay(newest, stored))) {
       const advice = 'if nobody is, see `helm status` and end it by hand (helm rollback, or helm uninstall)';
       throw new SinkError('unavailable', `${place.name}: it is ${newest.status}, so somebody else's Helm is at work on it; ${advice}`);
     }
@@ -199,57 +163,16 @@ export function createStore(releases: Releases, { historyMax, processes }: Store
       const wait = `it is taken for lost in ${Math.ceil(leftMs / 1_000)} s`;
       throw new SinkError('unavailable', `${place.name}: it is ${newest.status} by a write of varTrack that goes on elsewhere or was killed; ${wait}`);
     }
-    if (newest.status === 'uninstalling') return view;
     await releases.patch(place, newest, { labels: { status: 'failed' }, release: withStatus(newest, 'failed', place.name) }, context);
     return look(place, context);
   }
 
   return {
     read: (place, context) => read(place as HelmPlace, context),
-    apply: (place, plan, context) => inTurn(place as HelmPlace, context, () => apply(place as HelmPlace, plan, context)),
-    restore: (place, generation, context) => inTurn(place as HelmPlace, context, () => restore(place as HelmPlace, generation, context)),
+    apply: (place, plan, context) => inTurn(place.name, context.signal, () => apply(place as HelmPlace, plan, context)),
+    restore: (place, generation, context) => inTurn(place.name, context.signal, () => restore(place as HelmPlace, generation, context)),
     close: () => releases.close(),
   };
-}
-
-/** The write that the newest revision is what is left of. */
-function unfinished({ newest, stored, home }: ReleaseView): StoredLedger | null {
-  return newest && newest === home && newest.status === 'failed' ? stored : null;
-}
-
-function isRollback(newest: ReleaseRecord, stored: StoredLedger, { revision }: UndoRecord): boolean {
-  return newest.revision > stored.revision && newest.status === 'deployed' && newest.content().description === `Rollback to ${revision}`;
-}
-
-function isFailedUndo(newest: ReleaseRecord, stored: StoredLedger): boolean {
-  return newest.revision > stored.revision && newest.status === 'failed' && /^Rollback /.test(newest.content().description);
-}
-
-/** The ledger that was there before, one generation on; one that owns nothing if there was none. */
-function afterUndo(stored: StoredLedger, { before }: UndoRecord): StoredLedger {
-  const whole = (placed: typeof before): Ledger | null => placed && ledgerOf(placed.head, 'committed', { '': '' });
-  const ledger = restoredLedger(ledgerOf(stored.head, 'committed', { '': '' }), whole(before));
-  return { head: headOf(ledger), revision: before?.revision ?? stored.revision, undo: null };
-}
-
-/** How many values an undo has changed: those of the write against those that were there. */
-function changesOf({ ledger, content }: ReleaseView, { revision }: UndoRecord): number {
-  const now = revision === 0 ? new Map() : leavesOf(content);
-  const was = Object.keys(ledger?.keys ?? {});
-  return new Set([...was, ...now.keys()]).size;
-}
-
-function waitArgs({ fields }: HelmPlace): readonly string[] {
-  return fields.wait ? ['--wait'] : [];
-}
-
-function hookArgs({ fields }: HelmPlace): readonly string[] {
-  return fields.hooks ? [] : ['--no-hooks'];
-}
-
-/** For people, in `helm history`. */
-function describe({ owner, commit, generation }: Ledger): string {
-  return `varTrack: ${formatOwner(owner)} at ${commit.slice(0, 12)}, generation ${generation}`;
 }
 
 function moved(place: Place): SinkError {

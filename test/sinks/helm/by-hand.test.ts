@@ -147,6 +147,15 @@ describeWith(['etcd', 'kube-apiserver', 'helm4'], 'a release that people work on
       expect((await it.look()).content).toEqual(content);
     });
 
+    test('is written anew when it was taken away half-way, and waited for while that could still go on', async () => {
+      const it = await stage.begin();
+      await it.sync({ host: 'db1' });
+      await leavePending(stage.person, it.place.name, 1_000, 'ours', 'uninstalling');
+      await untouched(it, async () => failure(it.apply(await it.planWrite({ host: 'db1' })), 'unavailable'));
+      await leavePending(stage.person, it.place.name, 3_600_000, 'ours', 'uninstalling');
+      await it.sync({ host: 'db1' });
+    });
+
     test('is undone when it cannot be any more', async () => {
       const it = await stage.begin();
       await it.sync({ host: 'db1' });

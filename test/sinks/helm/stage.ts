@@ -65,18 +65,19 @@ export async function scriptAround(program: string, lines: string): Promise<{ re
 }
 
 /** Makes the newest revision look as if Helm had been killed at work on it, some time ago; `whose`: with our labels or without. */
-export async function leavePending(person: Person, place: string, agoMs: number, whose: 'ours' | 'stranger'): Promise<void> {
+export async function leavePending(person: Person, place: string, agoMs: number, whose: 'ours' | 'stranger', status = 'pending-upgrade'): Promise<void> {
   const newest = (await person.records(place)).at(-1);
   if (!newest) throw new Error(`there is no release ${place}`);
   const stored = JSON.parse(gunzipSync(Buffer.from(Buffer.from(newest.packed, 'base64').toString('latin1'), 'base64')).toString('utf8')) as {
     info: Record<string, unknown>;
   };
-  stored.info = { ...stored.info, status: 'pending-upgrade', description: 'Preparing upgrade', last_deployed: new Date(Date.now() - agoMs).toISOString() };
+  const at = new Date(Date.now() - agoMs).toISOString();
+  stored.info = { ...stored.info, status, description: 'Preparing upgrade', last_deployed: at, ...(status === 'uninstalling' ? { deleted: at } : {}) };
   const release = Buffer.from(gzipSync(JSON.stringify(stored)).toString('base64')).toString('base64');
   const none = Object.fromEntries(
     Object.keys(newest.labels)
       .filter((name) => name.startsWith(LEDGER_LABEL))
       .map((name) => [name, null as unknown as string]),
   );
-  await person.patch(place, newest, { labels: { status: 'pending-upgrade', ...(whose === 'stranger' ? none : {}) }, release });
+  await person.patch(place, newest, { labels: { status, ...(whose === 'stranger' ? none : {}) }, release });
 }
