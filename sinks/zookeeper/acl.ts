@@ -7,7 +7,8 @@ export interface AclEntry {
   readonly id: string;
 }
 
-const LETTERS = 'rwcda';
+/** In the order of their bits. */
+const LETTERS = ['r', 'w', 'c', 'd', 'a'];
 const WRITE = 2;
 
 /** As zkCli writes it: read, write, create, delete, admin. */
@@ -28,7 +29,7 @@ export type AclOption = z.output<typeof aclOption>;
 
 export function aclOf(option: AclOption): readonly AclEntry[] {
   return option.map((entry) => ({
-    permissions: [...entry.permissions].reduce((bits, letter) => bits | (1 << LETTERS.indexOf(letter)), 0),
+    permissions: LETTERS.reduce((bits, letter, bit) => (entry.permissions.includes(letter) ? bits | (1 << bit) : bits), 0),
     scheme: entry.scheme,
     id: entry.id,
   }));
@@ -62,7 +63,7 @@ function isMasked({ scheme, id }: AclEntry): boolean {
 
 /** `scheme id permissions`, as JSON of an undo record keeps it. */
 export function formatAcl(acl: readonly AclEntry[]): readonly string[] {
-  return acl.map(({ scheme, id, permissions: bits }) => [[...LETTERS].filter((_, bit) => (bits & (1 << bit)) !== 0).join(''), scheme, id].join(' '));
+  return acl.map(({ scheme, id, permissions: bits }) => [LETTERS.filter((_, bit) => (bits & (1 << bit)) !== 0).join(''), scheme, id].join(' '));
 }
 
 /** Inverse of {@link formatAcl}; null for what it did not make. */

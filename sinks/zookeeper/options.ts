@@ -4,7 +4,9 @@ import { duration } from '../../schemas/duration.ts';
 import { aclOf, aclOption, CREATOR_ALL, OPEN_TO_ALL, type AclEntry } from './acl.ts';
 import { pathProblem } from './znode-names.ts';
 
-const server = z.string().refine((text) => addressOf(text) !== null, { error: 'write host:port, with an IPv6 address in brackets; 2181 if there is no port' });
+const serverAddress = z
+  .string()
+  .refine((text) => addressOf(text) !== null, { error: 'write host:port, with an IPv6 address in brackets; 2181 if there is no port' });
 
 const tls = z.strictObject({
   ca: credentialReference.optional().describe('PEM certificates to trust instead of the system’s'),
@@ -15,7 +17,7 @@ const tls = z.strictObject({
 
 export const zooKeeperOptions = z
   .strictObject({
-    servers: z.array(server).min(1).describe('host:port of the servers of the ensemble; one is connected to at a time'),
+    servers: z.array(serverAddress).min(1).describe('host:port of the servers of the ensemble; one is connected to at a time'),
     chroot: z
       .string()
       .superRefine((path, context) => {

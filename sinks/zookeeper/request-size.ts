@@ -11,7 +11,7 @@ export const MAX_REQUEST_BYTES = 1_000_000;
 const REQUEST_HEAD_BYTES = 8 + 9;
 
 export function sizeOfSteps(steps: readonly Step[]): number {
-  return steps.reduce((sum, step) => sum + sizeOfStep(step), REQUEST_HEAD_BYTES);
+  return steps.reduce((bytes, step) => bytes + sizeOfStep(step), REQUEST_HEAD_BYTES);
 }
 
 function sizeOfStep(step: Step): number {
@@ -28,7 +28,7 @@ function sizeOfStep(step: Step): number {
 }
 
 function sizeOfAcl(acl: readonly AclEntry[]): number {
-  return acl.reduce((sum, { scheme, id }) => sum + 12 + Buffer.byteLength(scheme) + Buffer.byteLength(id), 4);
+  return acl.reduce((bytes, { scheme, id }) => bytes + 12 + Buffer.byteLength(scheme) + Buffer.byteLength(id), 4);
 }
 
 // Usual lengths of what is not known before there is a place and a connection: the path of the place, and an ACL.
@@ -47,16 +47,16 @@ const HEADS_BYTES = 4_000;
  * Two states that are both below half of a request follow each other in one transaction, whichever comes first. `texts` are the data of the znodes.
  */
 export function sizeOfReplacement(keys: readonly string[], texts: readonly string[]): number {
-  const names = sum(keys, inJson);
+  const names = total(keys, inJson);
   const ledger = names + keys.length * LEDGER_ENTRY_BYTES;
   const znodes = (texts.length < keys.length ? 0 : names * 2) + texts.length * (UNDO_CHANGE_BYTES + STEP_BYTES + ACL_BYTES + 2 * PLACE_BYTES);
-  const undone = ledger + znodes + sum(texts, inJson);
-  const done = ledger + znodes + sum(texts, Buffer.byteLength);
+  const undone = ledger + znodes + total(texts, inJson);
+  const done = ledger + znodes + total(texts, Buffer.byteLength);
   return HEADS_BYTES + 2 * Math.max(undone, done);
 }
 
-function sum(texts: readonly string[], sizeOf: (text: string) => number): number {
-  return texts.reduce((total, text) => total + sizeOf(text), 0);
+function total(texts: readonly string[], sizeOf: (text: string) => number): number {
+  return texts.reduce((bytes, text) => bytes + sizeOf(text), 0);
 }
 
 function inJson(text: string): number {

@@ -24,7 +24,7 @@ const READABLE = aclOf([...CREATOR_ALL, { scheme: 'world', id: 'anyone', permiss
 /** Strangers are of the same user, since what they make is to have the ACL of what the sink makes. */
 export async function startBench(fields: ZooKeeperFields): Promise<Bench> {
   const [server, silent] = await Promise.all([startZooKeeper(), startSilentServer()]);
-  const raw = await openRaw(server.address, digest, CREATOR);
+  let raw = await openRaw(server.address, digest, CREATOR);
 
   const optionsFor = (more: Readonly<Record<string, unknown>> = {}) =>
     zookeeper.options.parse({ servers: [server.address], auth: { env: 'AUTH' }, connectTimeout: '2s', requestTimeout: '5s', ...more });
@@ -96,7 +96,7 @@ export async function startBench(fields: ZooKeeperFields): Promise<Bench> {
         const found = await raw.get(path);
         if (found) content.push([path.slice(at.name.length), found.text, found.acl]);
       }
-      const [ledger, undo] = await Promise.all([ledgerPath(at), undoPath(at)].map(raw.get));
+      const [ledger, undo] = await Promise.all([ledgerPath(at), undoPath(at)].map((path) => raw.get(path)));
       return { content: content.length === 0 ? null : content, ledger: ledger?.text ?? null, undo: undo?.text ?? null };
     },
     traceOfWrites: async (at) => {
@@ -105,7 +105,17 @@ export async function startBench(fields: ZooKeeperFields): Promise<Bench> {
     },
     ...(fields.layout === 'document' ? { spoil: (at: Place) => raw.put(at.name, Buffer.from([0x61, 0xff, 0xfe, 0x0a])) } : {}),
     fault,
-    outage: server.outage,
+    outage: {
+      begin: async () => {
+        raw.close();
+        await server.outage.begin();
+      },
+      end: async () => {
+        await server.outage.end();
+        // The published client may not find back by itself.
+        raw = await openRaw(server.address, digest, CREATOR);
+      },
+    },
     stop: async () => {
       raw.close();
       await Promise.all([server.stop(), silent.stop()]);

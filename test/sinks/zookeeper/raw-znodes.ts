@@ -24,7 +24,7 @@ export interface RawZnodes {
 
 type Callback<Reply> = (error: Error | zookeeper.Exception | null, reply: Reply) => void;
 
-/** Connects again by itself when the server was away. */
+/** For as long as the server is there. */
 export async function openRaw(address: string, digest: string, newAcl: readonly AclEntry[]): Promise<RawZnodes> {
   const client = zookeeper.createClient(address, { sessionTimeout: 10_000, spinDelay: 50, retries: 5 });
   client.addAuthInfo('digest', Buffer.from(digest));
