@@ -94,18 +94,21 @@ export async function openGateway(access: () => Promise<Access>, fence: Fence): 
     const headers = Object.fromEntries(Object.entries(incoming.headers).filter(([name]) => !HOP_BY_HOP.has(name)));
     const send = base.protocol === 'https:' ? secure : plain;
     const target = new URL(base.pathname.replace(/\/+$/, '') + url, base);
+    // What Helm gives up itself is no trouble.
+    const lose = (): void => {
+      if (!outgoing.destroyed) note({ method, path, status: 0, text: '' });
+      if (outgoing.headersSent) outgoing.destroy();
+      else refuse(outgoing, 503, 'ServiceUnavailable');
+    };
     const upstream = send(target, { ...request, method, headers: { ...headers, ...request.headers } }, (answer) => {
       const status = answer.statusCode ?? 502;
       if (status >= 400 && !(isRead && status === 404)) noteAnswer(answer, (text) => note({ method, path, status, text }));
       outgoing.writeHead(status, Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !HOP_BY_HOP.has(name))));
-      answer.on('error', () => outgoing.destroy());
+      answer.on('error', () => undefined);
+      answer.once('close', () => !answer.complete && lose());
       answer.pipe(outgoing);
     });
-    upstream.on('error', () => {
-      note({ method, path, status: 0, text: '' });
-      if (outgoing.headersSent) outgoing.destroy();
-      else refuse(outgoing, 503, 'ServiceUnavailable');
-    });
+    upstream.on('error', lose);
     outgoing.on('close', () => upstream.destroy());
     if (body) upstream.end(body);
     else incoming.pipe(upstream);

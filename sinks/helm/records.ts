@@ -62,7 +62,7 @@ function contentOf(text: string): ReleaseContent {
     values: JSON.stringify(config ?? {}),
     description: info.description ?? '',
     chart: { name: chart.metadata?.name ?? '', version: chart.metadata?.version ?? '' },
-    at: Math.max(...[info.last_deployed, info.deleted].map((text) => Date.parse(text || '1970-01-01'))),
+    at: Math.max(...[info.last_deployed, info.deleted].map((time) => Date.parse(time || '1970-01-01'))),
   };
 }
 

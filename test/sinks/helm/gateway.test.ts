@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openGateway, type Fence, type Gateway } from '../../../sinks/helm/gateway.ts';
@@ -119,6 +119,17 @@ describe('the gateway between Helm and the API server', () => {
     await send('POST', '/api/v1/namespaces/shop/configmaps?dryRun=All', '{}');
     await expect.poll(() => gateway?.troubles().length).toBe(1);
     expect(gateway?.troubles()).toEqual([{ method: 'POST', path: '/api/v1/namespaces/shop/configmaps', status: 422, text: '{"message":"said upstream"}' }]);
+  });
+
+  test('says when an answer breaks off', async () => {
+    await open();
+    upstream.removeAllListeners('request');
+    upstream.on('request', (_request, response: ServerResponse) => {
+      response.writeHead(200, { 'content-length': '100' }).write('half');
+      setImmediate(() => response.destroy());
+    });
+    await expect(fetch(`${gateway?.address}/openapi/v3`).then((answer) => answer.text())).rejects.toThrow();
+    await expect.poll(() => gateway?.troubles()).toEqual([{ method: 'GET', path: '/openapi/v3', status: 0, text: '' }]);
   });
 
   test('says when nobody answers upstream, and listens no more once it is closed', async () => {
