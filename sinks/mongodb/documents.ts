@@ -2,7 +2,7 @@ import type * as Driver from 'mongodb';
 import type { Document, MongoClient, MongoClientOptions } from 'mongodb';
 import { SinkError } from '../errors.ts';
 import { decodeTree, UnknownBson, type Bson, type Tree, type TreeMap } from './bson-tree.ts';
-import { commandError, isLoginRefused, mongodbError } from './mongodb-error.ts';
+import { commandError, isLoginRefused, isSpent, mongodbError } from './mongodb-error.ts';
 import { systemOf, type MongodbOptions } from './options.ts';
 import type { Namespace } from './place-names.ts';
 
@@ -62,7 +62,7 @@ export function createDocuments(driver: typeof Driver, options: MongodbOptions, 
     } catch (error) {
       const failure = mongodbError(label, error);
       // Credentials are read anew for the next call: these were rotated, or could not be read.
-      if (isLoginRefused(error) || !(await isOpen(client))) forget(client);
+      if (isLoginRefused(error) || isSpent(error) || !(await isOpen(client))) forget(client);
       throw failure;
     } finally {
       stop.removeEventListener('abort', onAbort);

@@ -47,6 +47,11 @@ export function mongodbError(label: string, error: unknown): SinkError {
   return new SinkError('unavailable', `${label}: not reachable (${socketCode || name || 'connection lost'})`);
 }
 
+/** A client whose first connection broke while it was made says this to every call from then on; only a new one connects again. */
+export function isSpent(error: unknown): boolean {
+  return error instanceof Error && error.name === 'MongoTopologyClosedError';
+}
+
 /** Whether the server does not take the user or the password, rather than what was asked of it. */
 export function isLoginRefused(error: unknown): boolean {
   return partsOf(error).code === 18;
