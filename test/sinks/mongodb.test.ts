@@ -13,6 +13,7 @@ describeWith('ferretdb', 'the mongodb sink', () => {
     destination,
     refuses,
     cuts: true,
+    faults: 'few',
     start: () => startBench(mongodb.destination.parse(destination)),
   });
 });

@@ -41,6 +41,21 @@ export function faultCases(scenarios: Scenarios): void {
     net.expectMet();
   });
 
+  test('a connection that breaks while it is made fails the read, or is made once more, and is of use afterwards', async () => {
+    const cold = await throughProxies();
+    const it = await prepared(was, cold.direct);
+    const read = (sink: Sink, signal: AbortSignal) => sink.read(it.place, contextFor(it.render(was), signal));
+    const whole = comparable(await it.read(was));
+    const turns = await cold.rehearse((sink) => read(sink, AbortSignal.timeout(GIVE_UP_MS)));
+    for (const fault of breakPoints(turns, { resets: most.late, others: 0 })) {
+      const net = await throughProxies();
+      const outcome = await net.broken(fault, read);
+      if (outcome instanceof Error) await failure(Promise.reject(outcome), 'unavailable');
+      else expect(comparable(outcome), describeFault(fault)).toEqual(whole);
+      await net.recovered(it);
+    }
+  });
+
   test.each(places)(
     'a write to %s over a network that breaks anywhere is done or not told as done, and is finished or undone after that',
     async (_name, before) => {

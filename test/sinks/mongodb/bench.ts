@@ -80,7 +80,7 @@ export async function startBench(fields: MongodbFields): Promise<Bench> {
     connectThrough: async (via) => {
       const { hostname, port } = new URL(server.url);
       const seen = await via({ host: hostname, port: Number(port) });
-      return mongodb.connect(optionsFor({ url: `mongodb://${seen.host}:${seen.port}` }), resolve);
+      return mongodb.connect(optionsFor({ url: `mongodb://${seen.host}:${seen.port}`, serverSelectionTimeout: '500ms' }), resolve);
     },
     placeName,
     write: async (place, entries) => {
