@@ -3,6 +3,7 @@ import { loadBundle } from '../clients/bundle.ts';
 import { checkCodecKey } from '../clients/check-codec-key.ts';
 import { createCredentialResolver } from '../clients/credentials.ts';
 import { createLogger, type Logger } from '../clients/logger.ts';
+import { readSecretFiles } from '../clients/secret-files.ts';
 import { startSync } from '../clients/start-sync.ts';
 import { connectTemporal, registerSearchAttributes, type Temporal } from '../clients/temporal.ts';
 import { apiEnvironmentSchema, parseEnvironment, type ApiEnvironment } from '../schemas/environment.ts';
@@ -26,7 +27,7 @@ export interface RunningApi {
 
 /** Wires the api from the environment. Throws InvalidInput for a wrong environment or bundle. */
 export async function startApi(env: Readonly<Record<string, string | undefined>>, log?: Logger): Promise<RunningApi> {
-  const settings = parseEnvironment(apiEnvironmentSchema, env);
+  const settings = parseEnvironment(apiEnvironmentSchema, await readSecretFiles(env));
   const logger = log ?? createLogger({ name: 'api', level: settings.LOG_LEVEL });
   const metrics = createApiMetrics();
   const resolveCredential = createCredentialResolver({ env, baseDirectory: dirname(settings.VARTRACK_BUNDLE) });

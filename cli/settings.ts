@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import { loadBundle } from '../clients/bundle.ts';
+import { readSecretFiles } from '../clients/secret-files.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import { parseEnvironment, workerEnvironmentSchema } from '../schemas/environment.ts';
 import { sinkDefinitions } from '../sinks/registry.ts';
@@ -21,7 +22,7 @@ export interface CliSettings {
 
 /** The environment and the bundle as api and worker read them; `bundlePath` wins over VARTRACK_BUNDLE. */
 export async function loadSettings(bundlePath: string | undefined): Promise<CliSettings> {
-  const env = parseEnvironment(cliEnvironmentSchema, process.env);
+  const env = parseEnvironment(cliEnvironmentSchema, await readSecretFiles(process.env));
   const path = bundlePath ?? env.VARTRACK_BUNDLE;
   return {
     bundlePath: path,

@@ -26,7 +26,7 @@ export async function checkCodecKey(
   const payloads = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
   const isEncrypted = payloads.some(({ metadata }) => Buffer.from(metadata?.['encoding'] ?? []).toString() === ENCRYPTED);
   const codec = createDataConverter(codecKey).payloadCodecs?.[0];
-  if (codec) await codec.decode(payloads);
+  if (codec) await codec.decode(payloads, { type: 'workflow', namespace, ...execution });
   else if (isEncrypted) throw new Error(`Unknown encoding: ${ENCRYPTED}`);
   return 'agreed';
 }

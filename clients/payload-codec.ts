@@ -1,42 +1,79 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { METADATA_ENCODING_KEY, ValueError, type Payload, type PayloadCodec } from '@temporalio/common';
 import proto from '@temporalio/proto';
+import type { CodecKey } from './codec-key.ts';
 
 const ENCODING = 'binary/encrypted';
 const KEY_ID = 'encryption-key-id';
+const BOUND_TO = 'encryption-bound-to';
 const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * Encrypts every payload with AES-256-GCM (a fresh nonce each), so that the Temporal store holds no readable input, result or memo.
- * `key` is 32 bytes. A payload that was written before encryption was switched on is passed through.
+ * Encrypts every payload with AES-256-GCM (a fresh nonce each), so that the Temporal store holds no readable input, result or memo. The first key
+ * encrypts, each decrypts what names it. The workflow id is authenticated with the payload and written beside it: where the SDK says which workflow
+ * a payload is read for, one that belongs to another is refused; the Temporal UI, which does not say, can still decrypt.
+ * What was written before encryption was switched on is passed through, and what was bound to no workflow (the format before) is decrypted.
  */
-export function createPayloadCodec(key: Uint8Array): PayloadCodec {
-  if (key.length !== 32) throw new ValueError(`the codec key has ${key.length} bytes instead of 32; make one with: openssl rand -base64 32`);
-  const keyId = createHash('sha256').update(key).digest('hex').slice(0, 12);
+export function createPayloadCodec(keys: readonly CodecKey[]): PayloadCodec {
+  const [newest] = keys;
+  if (newest === undefined) throw new ValueError('there is no codec key; make one with: vartrack codec key');
+  for (const { bytes } of keys) {
+    if (bytes.length !== 32) throw new ValueError(`the codec key has ${bytes.length} bytes instead of 32; make one with: vartrack codec key`);
+  }
+  const keyOf = new Map(keys.map((key) => [key.id, key]));
+  const known = [...keyOf.keys()].join(', ');
 
-  function encrypt(payload: Payload): Payload {
+  function encrypt(payload: Payload, workflowId: string | undefined, { id, bytes }: CodecKey): Payload {
     const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
+    const cipher = createCipheriv(CIPHER, bytes, nonce, { authTagLength: TAG_BYTES });
+    if (workflowId !== undefined) cipher.setAAD(boundTo(id, workflowId));
     const sealed = Buffer.concat([nonce, cipher.update(proto.temporal.api.common.v1.Payload.encode(payload).finish()), cipher.final(), cipher.getAuthTag()]);
-    return { metadata: { [METADATA_ENCODING_KEY]: Buffer.from(ENCODING), [KEY_ID]: Buffer.from(keyId) }, data: sealed };
+    const metadata = {
+      [METADATA_ENCODING_KEY]: Buffer.from(ENCODING),
+      [KEY_ID]: Buffer.from(id),
+      ...(workflowId !== undefined && { [BOUND_TO]: Buffer.from(workflowId) }),
+    };
+    return { metadata, data: sealed };
   }
 
-  function decrypt(payload: Payload): Payload {
-    const encoding = payload.metadata?.[METADATA_ENCODING_KEY];
-    if (!encoding || Buffer.from(encoding).toString() !== ENCODING) return payload;
-    const usedKey = Buffer.from(payload.metadata?.[KEY_ID] ?? []).toString();
-    if (usedKey !== keyId) throw new ValueError(`a payload was encrypted with key ${usedKey}, and VARTRACK_CODEC_KEY is key ${keyId}`);
+  function decrypt(payload: Payload, workflowId: string | undefined): Payload {
+    const keyId = codecKeyIdOf(payload);
+    if (keyId === undefined) return payload;
+    const key = keyOf.get(keyId);
+    if (!key) throw new ValueError(`a payload was encrypted with key ${keyId}, and VARTRACK_CODEC_KEY has ${known}`);
+    const owner = textOf(payload, BOUND_TO);
+    if (owner !== undefined && workflowId !== undefined && owner !== workflowId) {
+      throw new ValueError(`a payload of workflow ${owner} was found in workflow ${workflowId}: somebody who can write to Temporal has put it there`);
+    }
     const data = payload.data ?? new Uint8Array();
-    const decipher = createDecipheriv(CIPHER, key, data.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+    if (data.length < NONCE_BYTES + TAG_BYTES) throw new ValueError(`a payload of key ${keyId} is cut off: it has ${data.length} bytes`);
+    const decipher = createDecipheriv(CIPHER, key.bytes, data.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+    if (owner !== undefined) decipher.setAAD(boundTo(keyId, owner));
     decipher.setAuthTag(data.subarray(data.length - TAG_BYTES));
     const opened = Buffer.concat([decipher.update(data.subarray(NONCE_BYTES, data.length - TAG_BYTES)), decipher.final()]);
     return proto.temporal.api.common.v1.Payload.decode(opened);
   }
 
   return {
-    encode: (payloads) => Promise.resolve(payloads.map(encrypt)),
-    decode: (payloads) => Promise.resolve(payloads.map(decrypt)),
+    encode: (payloads, context) => Promise.resolve(payloads.map((payload) => encrypt(payload, context?.workflowId, newest))),
+    // Not in the executor of a promise: what it throws must reject.
+    decode: async (payloads, context) => payloads.map((payload) => decrypt(payload, context?.workflowId)),
   };
+}
+
+/** The id of the key that a payload is encrypted with; undefined for one that is not. */
+export function codecKeyIdOf(payload: Payload): string | undefined {
+  return textOf(payload, METADATA_ENCODING_KEY) === ENCODING ? (textOf(payload, KEY_ID) ?? '') : undefined;
+}
+
+function textOf({ metadata }: Payload, name: string): string | undefined {
+  const value = metadata?.[name];
+  return value ? Buffer.from(value).toString() : undefined;
+}
+
+/** Key ids are hexadecimal, so that no id and name run into each other. */
+function boundTo(keyId: string, workflowId: string): Buffer {
+  return Buffer.from(`vartrack payload\n${keyId}\n${workflowId}`);
 }

@@ -4,6 +4,7 @@ import type { DataConverter } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import proto from '@temporalio/proto';
 import { searchAttributes } from '../workflows/search-attributes.ts';
+import { parseCodecKeys } from './codec-key.ts';
 import { createPayloadCodec } from './payload-codec.ts';
 
 export interface Temporal {
@@ -13,10 +14,10 @@ export interface Temporal {
   close(): Promise<void>;
 }
 
-/** What client and worker must agree on: with a key, every payload and failure is encrypted before it leaves the process. */
+/** What client and worker must agree on: with a key (or several, see VARTRACK_CODEC_KEY), every payload and failure is encrypted before it leaves the process. */
 export function createDataConverter(codecKey: string | undefined): DataConverter {
   if (codecKey === undefined) return {};
-  return { payloadCodecs: [createPayloadCodec(Buffer.from(codecKey, 'base64'))], failureConverterPath: FAILURE_CONVERTER_PATH };
+  return { payloadCodecs: [createPayloadCodec(parseCodecKeys(codecKey))], failureConverterPath: FAILURE_CONVERTER_PATH };
 }
 
 /** Also given to the bundler of the workflows, which otherwise would write failures in plain text. */

@@ -1,33 +1,48 @@
 import { z } from 'zod';
 import { InvalidInput } from '../domain/problem.ts';
+import { codecKeyProblem } from './codec-keys.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 
 /** What both servers read from the environment. `TEMPORAL_*` is read by Temporal's own configuration. Empty is the same as unset. */
 const shared = {
   VARTRACK_BUNDLE: z.string().default('vartrack.yaml'),
-  /** 32 bytes in base64; payloads in Temporal are encrypted when it is set. */
+  /** Payloads in Temporal are encrypted when it is set. A list of keys of 32 bytes in base64: the first encrypts, all decrypt. */
   VARTRACK_CODEC_KEY: z
-    .base64()
-    .refine((key) => decodedLength(key) === 32, 'must be 32 bytes in base64; make one with: openssl rand -base64 32')
+    .string()
+    .check(({ value, issues }) => {
+      const message = codecKeyProblem(value);
+      // Zod would keep the value with the issue.
+      if (message !== undefined) issues.push({ code: 'custom', message, input: undefined });
+    })
     .optional(),
   /** Where api and cli put work and workers find it; two deployments on one Temporal namespace need two. */
   VARTRACK_TASK_QUEUE: z.string().default('vartrack'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 };
 
-export const apiEnvironmentSchema = z.object({
+const apiVariables = z.object({
   ...shared,
   VARTRACK_API_HOST: z.string().default('0.0.0.0'),
   VARTRACK_API_PORT: port.default(8080),
   VARTRACK_METRICS_HOST: z.string().default('127.0.0.1'),
   VARTRACK_METRICS_PORT: port.default(9464),
-  /** Base address of the Temporal UI, for links in answers. */
+  /** Base address of the Temporal UI as browsers have it, for links in answers; its origin is the only one that may ask `/codec`. */
   VARTRACK_UI_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** Proxies whose `X-Forwarded-For` is believed: addresses or networks with commas, or the number of hops. */
   VARTRACK_TRUSTED_PROXIES: z.string().optional(),
   /** Verified webhooks a minute for one repository. */
   VARTRACK_WEBHOOKS_PER_MINUTE: z.coerce.number().int().positive().optional(),
+  /** Who has it may have payloads decrypted by `/codec`, which is off without it. */
+  VARTRACK_CODEC_TOKEN: z
+    .string()
+    .regex(/^[!-~]{32,}$/, 'must be at least 32 printable characters without spaces; make one with: openssl rand -base64 32')
+    .optional(),
+});
+
+export const apiEnvironmentSchema = apiVariables.refine((env) => env.VARTRACK_CODEC_TOKEN === undefined || env.VARTRACK_CODEC_KEY !== undefined, {
+  path: ['VARTRACK_CODEC_TOKEN'],
+  error: 'switches /codec on, which needs VARTRACK_CODEC_KEY',
 });
 
 export type ApiEnvironment = z.infer<typeof apiEnvironmentSchema>;
@@ -38,10 +53,6 @@ export function parseEnvironment<T>(schema: z.ZodType<T>, env: Readonly<Record<s
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   throw new InvalidInput(result.error.issues.map(({ path, message }) => ({ message: `environment variable ${path.join('.')}: ${message}` })));
-}
-
-function decodedLength(base64: string): number {
-  return (base64.length / 4) * 3 - (base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0);
 }
 
 export const workerEnvironmentSchema = z.object({

@@ -7,6 +7,7 @@ import { createBundleHolder } from '../clients/bundle-holder.ts';
 import { loadBundle } from '../clients/bundle.ts';
 import { createCredentialResolver } from '../clients/credentials.ts';
 import { createLogger, type Logger } from '../clients/logger.ts';
+import { readSecretFiles } from '../clients/secret-files.ts';
 import { startDriftWatches } from '../clients/start-drift-watch.ts';
 import { connectTemporal, registerSearchAttributes } from '../clients/temporal.ts';
 import { parseEnvironment, workerEnvironmentSchema } from '../schemas/environment.ts';
@@ -16,7 +17,7 @@ import { installRuntime } from './runtime.ts';
 
 /** A worker as a process: everything from the environment, until `stop`. */
 export async function startWorker(env: Readonly<Record<string, string | undefined>>, log?: Logger) {
-  const settings = parseEnvironment(workerEnvironmentSchema, env);
+  const settings = parseEnvironment(workerEnvironmentSchema, await readSecretFiles(env));
   const logger = log ?? createLogger({ name: 'worker', level: settings.LOG_LEVEL });
   installRuntime({ logger, metricsAddress: `${settings.VARTRACK_METRICS_HOST}:${settings.VARTRACK_METRICS_PORT}` });
   const holder = await createBundleHolder(

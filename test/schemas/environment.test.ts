@@ -25,6 +25,20 @@ describe('the environment of the api', () => {
     expect(parse({ VARTRACK_CODEC_KEY: key })).toMatchObject({ VARTRACK_CODEC_KEY: key });
   });
 
+  it('takes several codec keys with commas or line breaks, and says which one is wrong', () => {
+    const keys = [1, 2, 3].map((byte) => Buffer.alloc(32, byte).toString('base64'));
+    for (const separator of [',', ', ', '\n', '\n\n']) expect(parse({ VARTRACK_CODEC_KEY: keys.join(separator) })).toBeDefined();
+    expect(() => parse({ VARTRACK_CODEC_KEY: `${keys[0]},canary` })).toThrow('environment variable VARTRACK_CODEC_KEY: key 2 of 2 must be 32 bytes in base64');
+    expect(() => parse({ VARTRACK_CODEC_KEY: `${keys[0]},${keys[0]}` })).toThrow('lists a key twice');
+    expect(() => parse({ VARTRACK_CODEC_KEY: ' , ' })).toThrow('holds no key');
+  });
+
+  it('takes a token for /codec only with a key', () => {
+    const token = { VARTRACK_CODEC_TOKEN: 'x'.repeat(32) };
+    expect(parse({ ...token, VARTRACK_CODEC_KEY: Buffer.alloc(32, 7).toString('base64') })).toMatchObject(token);
+    expect(() => parse(token)).toThrow('environment variable VARTRACK_CODEC_TOKEN: switches /codec on, which needs VARTRACK_CODEC_KEY');
+  });
+
   it.each([
     ['VARTRACK_API_PORT', 'http'],
     ['VARTRACK_API_PORT', '70000'],
@@ -33,6 +47,8 @@ describe('the environment of the api', () => {
     ['VARTRACK_CODEC_KEY', 'canary-not-base64!'],
     ['VARTRACK_CODEC_KEY', Buffer.from('canary').toString('base64')],
     ['VARTRACK_WEBHOOKS_PER_MINUTE', '0'],
+    ['VARTRACK_CODEC_TOKEN', 'canary-too-short'],
+    ['VARTRACK_CODEC_TOKEN', 'canary with spaces and thirty-two characters'],
   ])('refuses %s=%s, naming the variable', (name, value) => {
     expect(() => parse({ [name]: value })).toThrow(`environment variable ${name}`);
   });
