@@ -3,13 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { TenantStatus } from '../../cli/status.ts';
-import { openStack, type Stack } from '../product/stack.ts';
+import { CONFIG_REPOSITORY, openStack, type Stack } from '../product/stack.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { collect, environmentOf, startVartrack, vartrack, type CliRun } from './vartrack.ts';
 
 const TENANT = `
-repositories:
-  config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: off }
+${CONFIG_REPOSITORY}
 sinks:
   files: { kind: linux, transport: local, root: "{dir}/files" }
 rules:

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openStack, type Stack } from '../product/stack.ts';
+import { CONFIG_REPOSITORY, openStack, type Stack } from '../product/stack.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { environmentOf, vartrack } from './vartrack.ts';
 
 const TENANT = `
-repositories:
-  config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: off }
+${CONFIG_REPOSITORY}
 sinks:
   files: { kind: linux, transport: local, root: "{dir}/files" }
 rules:

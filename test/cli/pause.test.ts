@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parseUntil } from '../../cli/pause.ts';
-import { openStack, type Stack } from '../product/stack.ts';
+import { CONFIG_REPOSITORY, openStack, type Stack } from '../product/stack.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { environmentOf, vartrack, type CliRun } from './vartrack.ts';
 
@@ -8,8 +8,7 @@ import { environmentOf, vartrack, type CliRun } from './vartrack.ts';
 vi.setConfig({ testTimeout: 90_000 });
 
 const TENANT = `
-repositories:
-  config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: off }
+${CONFIG_REPOSITORY}
 sinks:
   files: { kind: linux, transport: local, root: "{dir}/files" }
 rules:

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { syncWorkflowId } from '../../workflows/messages.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { startRedis, type RedisServer } from '../servers/redis.ts';
-import { openStack, type Stack } from './stack.ts';
+import { CONFIG_REPOSITORY, openStack, type Stack } from './stack.ts';
 
 describeWith(['temporal', 'redis'], 'with VARTRACK_CODEC_KEY', () => {
   let redis: RedisServer;
@@ -15,8 +15,7 @@ describeWith(['temporal', 'redis'], 'with VARTRACK_CODEC_KEY', () => {
     client = new Redis(redis.url);
     stack = await openStack({
       codecKey: randomBytes(32).toString('base64'),
-      tenant: `repositories:
-  config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: off }
+      tenant: `${CONFIG_REPOSITORY}
 sinks:
   cache: { kind: redis, url: "${redis.url}" }
 rules:

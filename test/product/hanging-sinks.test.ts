@@ -7,7 +7,7 @@ import { SinkError } from '../../sinks/errors.ts';
 import type { Place, SinkContext, SinkDefinition } from '../../sinks/sink.ts';
 import { environmentOf, vartrack } from '../cli/vartrack.ts';
 import { describeWith } from '../servers/describe-with.ts';
-import { openStack, type Stack } from './stack.ts';
+import { CONFIG_REPOSITORY, openStack, type Stack } from './stack.ts';
 
 /** Two of ten sinks, with a fifth of the destinations, hang; the worker has room for fewer activities than these alone. */
 const SINKS = Array.from({ length: 10 }, (_, index) => `${index < 2 ? 'hung' : 'well'}${index}`);
@@ -95,8 +95,7 @@ async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }
 
-const TENANT = `repositories:
-  config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: off }
+const TENANT = `${CONFIG_REPOSITORY}
 sinks:
 ${SINKS.map((name) => `  ${name}: { kind: linux, transport: local, root: "{dir}/files/${name}", concurrency: 2 }`).join('\n')}
 rules:

@@ -12,7 +12,7 @@ import type { SinkDefinition } from '../../sinks/sink.ts';
 import { pauseSignal, resumeSignal, driftWorkflowId } from '../../workflows/messages.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { startRedis, type RedisServer } from '../servers/redis.ts';
-import { openStack, type Stack, type StackOptions } from './stack.ts';
+import { CONFIG_REPOSITORY, openStack, type Stack, type StackOptions } from './stack.ts';
 
 // The invariants of the product by their numbers, on the whole product. I8 comes with secrets; I9 and kills of processes have files of their own.
 
@@ -270,8 +270,7 @@ const SETTINGS = `
     drift: { mode: off }`;
 
 function tenantYaml(redisUrl: string, rules: string): string {
-  return `repositories:
-  config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: off }
+  return `${CONFIG_REPOSITORY}
 sinks:
   cache: { kind: redis, url: "${redisUrl}" }
   files: { kind: linux, transport: local, root: "{dir}/files" }

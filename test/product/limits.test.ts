@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { syncWorkflowId } from '../../workflows/messages.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { startRedis, type RedisServer } from '../servers/redis.ts';
-import { openStack, type Stack } from './stack.ts';
+import { CONFIG_REPOSITORY, openStack, type Stack } from './stack.ts';
 
 const MOST_BYTES_OF_A_PAYLOAD = 256 * 1024;
 
@@ -71,8 +71,7 @@ describeWith(['temporal', 'redis'], 'limits', () => {
 
   async function open(to: string, schema = 'schema: none'): Promise<void> {
     stack = await openStack({
-      tenant: `repositories:
-  config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: off }
+      tenant: `${CONFIG_REPOSITORY}
 sinks:
   cache: { kind: redis, url: "${redis.url}" }
   files: { kind: linux, transport: local, root: "{dir}/files" }

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWith } from '../servers/describe-with.ts';
 import { startRedis, type RedisServer } from '../servers/redis.ts';
-import { openStack, type Stack } from './stack.ts';
+import { CONFIG_REPOSITORY, openStack, type Stack } from './stack.ts';
 
 describeWith(['temporal', 'redis'], 'the environment of a pull request', () => {
   let redis: RedisServer;
@@ -14,8 +14,7 @@ describeWith(['temporal', 'redis'], 'the environment of a pull request', () => {
     redis = await startRedis();
     client = new Redis(redis.url);
     stack = await openStack({
-      tenant: `repositories:
-  config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: off }
+      tenant: `${CONFIG_REPOSITORY}
 sinks:
   cache: { kind: redis, url: "${redis.url}" }
   files: { kind: linux, transport: local, root: "{dir}/files" }

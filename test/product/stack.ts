@@ -62,6 +62,10 @@ export interface DeliveryOptions {
   readonly secret?: string;
 }
 
+/** The repository of a tenant that has one, as the bundle names it; `deliver` and `push` are of it. */
+export const CONFIG_REPOSITORY = `repositories:
+  config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: off }`;
+
 export interface StackOptions {
   /** The bundle's tenant below `tenants.<name>:`, as YAML; `settings` allow file repositories. `{dir}` is the stack's directory. */
   readonly tenant: string;

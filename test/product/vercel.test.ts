@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWith } from '../servers/describe-with.ts';
 import { startVercel, type VercelServer } from '../servers/vercel.ts';
-import { openStack, type Stack } from './stack.ts';
+import { CONFIG_REPOSITORY, openStack, type Stack } from './stack.ts';
 
 describeWith('temporal', 'a push to variables at Vercel', () => {
   let vercel: VercelServer;
@@ -11,8 +11,7 @@ describeWith('temporal', 'a push to variables at Vercel', () => {
     stack = await openStack({
       env: { VERCEL_TOKEN: vercel.token('admin'), VERCEL_HOOK: vercel.deployHook },
       tenant: `
-repositories:
-  config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: off }
+${CONFIG_REPOSITORY}
 sinks:
   vercel: { kind: vercel, token: { env: VERCEL_TOKEN }, teamId: ${vercel.teamId}, url: "${vercel.url}", requestsPerMinute: 100000, deletesPerMinute: 100000 }
 rules:

@@ -8,7 +8,7 @@ import { requestResults } from '../../clients/sync-result.ts';
 import type { RefEvent } from '../../domain/routing.ts';
 import type { RunOutcome } from '../../domain/status.ts';
 import { driftWorkflowId, syncWorkflowId, type RequestResult, type SyncRequest } from '../../workflows/messages.ts';
-import { openStack, type Files, type Stack } from '../product/stack.ts';
+import { CONFIG_REPOSITORY, type Files, openStack, type Stack } from '../product/stack.ts';
 import { startRedis, type RedisServer } from '../servers/redis.ts';
 import { controlSinks, type SinkControl } from './controlled-sinks.ts';
 
@@ -71,8 +71,7 @@ export async function openWorld(rules = RULES): Promise<World> {
   const control = controlSinks();
   const server = await startRedis();
   const redis = new Redis(server.url);
-  const tenant = `repositories:
-  config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: off }
+  const tenant = `${CONFIG_REPOSITORY}
 sinks:
   cache: { kind: redis, url: "${server.url}" }
   files: { kind: linux, transport: local, root: "{dir}/files" }
