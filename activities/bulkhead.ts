@@ -43,13 +43,15 @@ export function createBulkhead({ slots, patienceMs, refuse }: BulkheadOptions): 
   }
 
   function lookForStuck(): void {
-    timer = undefined;
-    if (waiting.size === 0) return;
-    const left = movedAt + patienceMs - performance.now();
-    if (left > 0) {
-      timer = setTimeout(lookForStuck, left);
-      return;
-    }
+    const left = waiting.size === 0 ? 0 : movedAt + patienceMs - performance.now();
+    timer = left > 0 ? setTimeout(lookForStuck, left) : undefined;
+    // After a pause of the whole process, answers that came meanwhile are heard first.
+    if (!timer) setImmediate(sendAwayIfStuck);
+  }
+
+  function sendAwayIfStuck(): void {
+    if (waiting.size === 0 || timer) return;
+    if (movedAt + patienceMs > performance.now()) return lookForStuck();
     for (const waiter of waiting) waiter.sendAway('stuck');
     waiting.clear();
   }

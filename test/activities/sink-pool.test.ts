@@ -125,7 +125,7 @@ describe('a sink that hangs', () => {
   });
 
   test('keeps those who wait as long as its calls come to an end, however many they are', async () => {
-    const it = poolOf({ delayMs: 20, patienceMs: 60 });
+    const it = poolOf({ delayMs: 100, patienceMs: 600 });
     const sink = await it.get({ concurrency: 1 });
     await Promise.all(Array.from({ length: 10 }, () => read(sink)));
     expect(it.places).toHaveLength(10);
