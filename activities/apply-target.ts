@@ -132,15 +132,16 @@ function surpriseOf({ puts, deletes }: WritePlan): string {
 
 /** The fresh read found nothing to do: whether this write is why. */
 function proven({ input }: Work, live: LiveState, written: { readonly plan: WritePlan; readonly prior: string } | undefined): Applied {
+  // What nobody can read back is never called proven (I5).
+  const status = [...live.entries.values()].includes(null) ? 'Unverifiable' : 'Synced';
   if (written) {
     const silent = written.plan.puts.length + written.plan.deletes.length + written.plan.adopted.length === 0;
-    const unreadable = [...live.entries.values()].includes(null);
     // Only the ledger moved on: nobody's value changed, and an undo brings the ledger back.
     if (silent) return { status: 'Unchanged', prior: written.prior };
-    return { status: unreadable ? 'Unverifiable' : 'Synced', prior: written.prior, changes: countsOf(written.plan) };
+    return { status, prior: written.prior, changes: countsOf(written.plan) };
   }
   // An earlier attempt wrote it and was not heard: its counts are lost, its effect is not.
-  if (live.ledger?.write === input.write) return { status: 'Synced', prior: UNKNOWN_PRIOR, message: 'written by an earlier attempt' };
+  if (live.ledger?.write === input.write) return { status, prior: UNKNOWN_PRIOR, message: 'written by an earlier attempt' };
   return { status: 'Unchanged' };
 }
 

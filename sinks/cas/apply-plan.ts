@@ -119,6 +119,7 @@ async function carryOut(site: Site, { plan, targets, announced, before, claim }:
   // Values first and deletes last, so that a reader of renamed keys never finds neither.
   const [puts, deletes] = [stepsOf(targets, 'put'), stepsOf(targets, 'delete')];
   for (const steps of store.transaction ? [[...puts, ...deletes]] : [puts, deletes]) await writeUnder(claim, site, steps);
+  await store.settle?.(place, signal);
   if (plan.content !== 'remove') return await claim.write({ ledger: plan.ledger }, stepsOf(targets, 'check'));
   // The ledger last: while it is there, the removal is known to be unfinished.
   const last = [[layout.undo, undo] as const, [layout.ledger, claim.version()] as const].flatMap(([name, expected]): readonly ItemChange[] =>

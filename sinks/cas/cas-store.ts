@@ -33,6 +33,11 @@ export interface CasStore {
   write(place: Place, changes: readonly ItemChange[], signal: AbortSignal): Promise<readonly (string | null)[]>;
   /** How many changes are given to `write` at a time, 32 if absent; for a system that takes many in one command. */
   readonly atOnce?: number;
+  /**
+   * What a write still has to do when all values are there, before the ledger calls it done: a failure here is gone on with by the next attempt. Of a
+   * store without transactions.
+   */
+  settle?(place: Place, signal: AbortSignal): Promise<void>;
   /** All changes or none, where the system has transactions. */
   readonly transaction?: {
     /** Whether one transaction takes these. */

@@ -93,9 +93,13 @@ export function createVercelSink(variables: Variables, { requestTimeout }: Pick<
       const place = given as Place<VercelFields>;
       const once = withOneList(variables);
       if (plan.puts.length > 0) await checkSize(once, place, plan, context.signal);
-      const receipt = await createCasSink(createVercelStore(once), codec).apply(place, plan, context);
-      if (await hasArrived(place, plan, context)) await deploy(place, receipt.writes, context);
-      return receipt;
+      const store: CasStore = {
+        ...createVercelStore(once),
+        settle: async () => {
+          if (await hasArrived(place, plan, context)) await deploy(place, plan.puts.length + plan.deletes.length, context);
+        },
+      };
+      return createCasSink(store, codec).apply(place, plan, context);
     },
     restore: async (given, generation, context) => {
       const place = given as Place<VercelFields>;

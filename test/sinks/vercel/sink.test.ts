@@ -117,24 +117,29 @@ describe('the deploy hook', () => {
     expect(server.deployments()).toBe(3);
   });
 
-  test('that fails leaves the variables written, and its URL is in no message', async () => {
+  test('that fails leaves a write that is not done until a later attempt has called it, and its URL is in no message', async () => {
     const server = await startVercel();
     onTestFinished(() => server.stop());
     const name = 'acme';
     const project = server.project(name);
-    const sink = await vercel.connect(optionsFor(server), async (reference) =>
-      'env' in reference && reference.env === 'HOOK' ? `${server.url}/${canary}` : server.token('admin'),
-    );
+    let hook = `${server.url}/${canary}`;
+    const sink = await vercel.connect(optionsFor(server), async (reference) => ('env' in reference && reference.env === 'HOOK' ? hook : server.token('admin')));
     onTestFinished(() => sink.close());
     const { place, planWrite } = await begin(server, { redeploy: { env: 'HOOK' } }, project, name);
-    const error = await failure(sink.apply(place, await planWrite({ host: 'db1' }), contextFor([])), 'unavailable');
+    const made = await planWrite({ host: 'db1' });
+    const error = await failure(sink.apply(place, made, contextFor([])), 'unavailable');
     expect(error.message).toContain('the variables are written, but no deployment was started: the deploy hook answered 403');
     expect([...project.variables.values()].map(({ key }) => key)).toContain('HOST');
+    expect((await planWrite({ host: 'db1' })).ledger.generation).toBe(2);
+    hook = server.deployHook;
+    await sink.apply(place, made, contextFor([]));
+    expect(server.deployments()).toBe(1);
+    await expect(planWrite({ host: 'db1' })).rejects.toThrow('unchanged');
   });
 });
 
 test('a write that is throttled half-way is finished by those that come when they may', async () => {
-  const server = await startVercel({ limits: { requests: 14, deletes: 6, windowMs: 300 } });
+  const server = await startVercel({ limits: { requests: 14, deletes: 6, windowMs: 1_500 } });
   onTestFinished(() => server.stop());
   const { sink, place, planWrite, find } = await begin(server, {});
   const throttled: number[] = [];
