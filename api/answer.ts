@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 
-/** What became of a webhook, as logs and metrics name it. */
+/** What became of a request, as logs and metrics name it. */
 export type Outcome =
   | 'accepted'
   | 'repeated'
@@ -8,6 +8,8 @@ export type Outcome =
   | 'malformed'
   | 'wrong-repository'
   | 'bad-signature'
+  | 'unauthorized'
+  | 'forbidden'
   | 'not-found'
   | 'too-large'
   | 'wrong-type'
@@ -22,6 +24,8 @@ const STATUS: Readonly<Record<Outcome, number>> = {
   malformed: 400,
   'wrong-repository': 400,
   'bad-signature': 401,
+  unauthorized: 401,
+  forbidden: 403,
   'not-found': 404,
   'too-large': 413,
   'wrong-type': 415,
@@ -37,7 +41,7 @@ export function answer(response: Response, outcome: Outcome, body: Readonly<Reco
   response.status(STATUS[outcome]).json({ status: outcome, ...body });
 }
 
-/** {@link answer} with nothing but the reason. It is for the eyes of whoever set up the webhook, and is logged. */
+/** {@link answer} with nothing but the reason. It is for the eyes of whoever set up the sender, and is logged. */
 export function answerWhy(response: Response, outcome: Outcome, why: string): void {
   response.locals['why'] = why;
   answer(response, outcome, { why });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import type { Logger } from '../clients/logger.ts';
 import { answerWhy, outcomeOf } from './answer.ts';
+import { createCodecEndpoint, type CodecEndpointOptions } from './codec.ts';
 import type { ApiMetrics } from './metrics.ts';
 import { DEFAULT_RATE_LIMITS, limitAddress } from './rate-limits.ts';
 import { createWebhookReceiver, type WebhookDependencies } from './receive-webhook.ts';
@@ -16,11 +17,13 @@ export interface AppDependencies extends Omit<WebhookDependencies, Defaulted>, P
   readonly metrics: ApiMetrics;
   /** Express's `trust proxy`: which proxies' `X-Forwarded-For` to believe. None by default. */
   readonly trustedProxies?: string | number;
+  /** Decrypts payloads for the Temporal UI at `/codec`; off without it. */
+  readonly codec?: Pick<CodecEndpointOptions, 'codec' | 'token' | 'origin' | 'maxBodyBytes'>;
 }
 
 export const MAX_BODY_BYTES = 25 * 1024 * 1024;
 
-/** The http interface: webhooks and health. It decides nothing about configuration; it hands verified hints to Temporal. */
+/** The http interface: webhooks, health, and `/codec` where it is configured. It decides nothing about configuration; it hands verified hints to Temporal. */
 export function createApp(deps: AppDependencies): Express {
   const limits = deps.limits ?? DEFAULT_RATE_LIMITS;
   // The answer must arrive inside the 10 s, not start there.
@@ -36,6 +39,7 @@ export function createApp(deps: AppDependencies): Express {
     .route('/webhooks/:tenant/:repository')
     .post(observe(deps), limitAddress(limits), receiver)
     .all((_request, response) => void response.status(405).setHeader('Allow', 'POST').json({ status: 'method-not-allowed', why: 'a webhook is a POST' }));
+  if (deps.codec) app.use('/codec', createCodecEndpoint({ ...deps.codec, limits, logger: deps.logger }));
   app.use((_request, response) => answerWhy(response, 'not-found', 'nothing is here'));
   app.use(answerErrors(deps.logger));
   return app;

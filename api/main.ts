@@ -1,14 +1,16 @@
 import { dirname } from 'node:path';
 import { loadBundle } from '../clients/bundle.ts';
 import { checkCodecKey } from '../clients/check-codec-key.ts';
+import { parseCodecKeys } from '../clients/codec-key.ts';
 import { createCredentialResolver } from '../clients/credentials.ts';
 import { createLogger, type Logger } from '../clients/logger.ts';
+import { createPayloadCodec } from '../clients/payload-codec.ts';
 import { readSecretFiles } from '../clients/secret-files.ts';
 import { startSync } from '../clients/start-sync.ts';
 import { connectTemporal, registerSearchAttributes, type Temporal } from '../clients/temporal.ts';
 import { apiEnvironmentSchema, parseEnvironment, type ApiEnvironment } from '../schemas/environment.ts';
 import { sinkDefinitions } from '../sinks/registry.ts';
-import { createApp } from './app.ts';
+import { createApp, type AppDependencies } from './app.ts';
 import { createBundleHolder } from '../clients/bundle-holder.ts';
 import { startHttpServer } from './http-server.ts';
 import { createApiMetrics } from './metrics.ts';
@@ -66,6 +68,7 @@ export async function startApi(env: Readonly<Record<string, string | undefined>>
     isDraining: () => draining,
     limits: { ...DEFAULT_RATE_LIMITS, ...(settings.VARTRACK_WEBHOOKS_PER_MINUTE && { perRepository: settings.VARTRACK_WEBHOOKS_PER_MINUTE }) },
     ...trustedProxies(settings),
+    ...codecEndpoint(settings),
     logger,
     metrics,
   });
@@ -117,6 +120,11 @@ function linkToUi({ VARTRACK_UI_URL: base }: ApiEnvironment, namespace: () => st
   if (base === undefined) return {};
   const root = base.replace(/\/+$/, '');
   return { linkTo: ({ workflowId, runId }) => `${root}/namespaces/${encodeURIComponent(namespace())}/workflows/${encodeURIComponent(workflowId)}/${runId}` };
+}
+
+function codecEndpoint({ VARTRACK_CODEC_TOKEN: token, VARTRACK_CODEC_KEY: keys, VARTRACK_UI_URL: ui }: ApiEnvironment): Pick<AppDependencies, 'codec'> {
+  if (token === undefined || keys === undefined) return {};
+  return { codec: { codec: createPayloadCodec(parseCodecKeys(keys)), token, ...(ui !== undefined && { origin: new URL(ui).origin }) } };
 }
 
 function trustedProxies({ VARTRACK_TRUSTED_PROXIES: proxies }: ApiEnvironment): { trustedProxies?: string | number } {

@@ -20,7 +20,7 @@ export function limitAddress(limits: RateLimits): RequestHandler {
   });
 }
 
-const REFUSED = new Set(['malformed', 'wrong-repository', 'bad-signature', 'not-found', 'too-large', 'wrong-type', 'failed']);
+const REFUSED = new Set(['malformed', 'wrong-repository', 'bad-signature', 'unauthorized', 'forbidden', 'not-found', 'too-large', 'wrong-type', 'failed']);
 
 /** Answers 429 and gives false, or gives true. */
 export function limitRepository(limits: RateLimits): (request: Request, response: Response) => Promise<boolean> {
