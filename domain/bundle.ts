@@ -12,7 +12,11 @@ export interface Settings {
 }
 
 /** A credential is named, never written: read from the environment, a file or Vault at the moment of use. */
-export type CredentialReference = { readonly env: string } | { readonly file: string } | { readonly vault: string };
+export type CredentialReference =
+  | { readonly env: string }
+  | { readonly file: string }
+  /** `manager:path#field`; managers of two tenants may share a name, so loading a bundle adds whose it is. */
+  | { readonly vault: string; readonly tenant?: string };
 
 export type Provider = 'github' | 'gitlab' | 'gitea' | 'forgejo' | 'bitbucket' | 'generic';
 
@@ -43,7 +47,12 @@ export interface SecretManager {
   readonly address: string;
   readonly mount: string;
   readonly kv: 1 | 2;
+  /** Vault Enterprise and OpenBao. */
   readonly namespace?: string;
+  /** Certificates to trust instead of the system's, in PEM, and the name that the server's must have. */
+  readonly tls?: { readonly ca?: CredentialReference; readonly servername?: string };
+  /** For one request, from the connection to the last byte. */
+  readonly requestTimeoutMs?: number;
   readonly auth:
     | { readonly method: 'token'; readonly token: CredentialReference }
     | { readonly method: 'approle'; readonly mount?: string; readonly roleId: CredentialReference; readonly secretId: CredentialReference }

@@ -21,12 +21,24 @@ export class SecretError extends Error {
   readonly reason: SecretErrorReason;
   readonly manager: string;
   readonly address: Partial<SecretAddress> | undefined;
+  /** The message without its place. */
+  readonly detail: string;
+  /** Every failure of the call that threw this one, itself included: what a person mends in one round. */
+  all: readonly SecretError[] = [this];
 
   constructor(reason: SecretErrorReason, place: SecretErrorPlace, message: string, options?: ErrorOptions) {
     super(`secret manager ${place.manager}${nameOf(place.address)}: ${message}`, options);
     this.reason = reason;
     this.manager = place.manager;
     this.address = place.address;
+    this.detail = message;
+    // Errors are printed with their own fields; this one would show itself.
+    Object.defineProperty(this, 'all', { enumerable: false });
+  }
+
+  /** The same, told of one of the addresses that it holds for. */
+  at(address: Partial<SecretAddress>): SecretError {
+    return new SecretError(this.reason, { manager: this.manager, address }, this.detail, this.cause === undefined ? {} : { cause: this.cause });
   }
 
   /** Whether the same request may succeed later without anyone acting. */

@@ -2,7 +2,6 @@ import { format, inspect } from 'node:util';
 import { serialize } from 'node:v8';
 import { MessageChannel } from 'node:worker_threads';
 
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { SECRET_MARK, SecretText } from '../../domain/secret-text.ts';
@@ -58,8 +57,8 @@ test('two secrets are equal to nothing but themselves, and no number', () => {
   expect(secret).not.toBe(new SecretText('5'));
 });
 
-test('reveal gives any value exactly', () => {
-  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 50 }), (text) => new SecretText(text).reveal() === text));
+test.each(['', 'a\0b', 'multi\r\nline', '\ud800 alone', SECRET_MARK, ' "quoted" $HOME \\'])('reveal gives %j exactly', (text) => {
+  expect(new SecretText(text).reveal()).toBe(text);
 });
 
 test('an erased secret gives no value, and says so without one', () => {
