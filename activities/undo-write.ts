@@ -46,7 +46,10 @@ export async function undoWrite(sink: Sink, request: UndoRequest): Promise<'rest
       if (ledger && Object.keys(ledger.keys).length > 0 && ledger.owner.tenant !== request.owner.tenant) return end;
       // Something newer of this run is there, so that nothing of ours can land any more; on top of it a fence would hide it from its own undo.
       if (ledger && request.writes.every((write) => isOfLaterRound(ledger.write, write))) return end;
-      await sink.apply(request.place, fence(live, request), context);
+      await sink.apply(request.place, fence(live, request), context).catch((error: unknown) => {
+        // The read says that nothing of ours stands there, and who may not write a ledger cannot write values late either: there is nothing to put back.
+        if (!(error instanceof SinkError && error.reason === 'unauthorized')) throw error;
+      });
       return end;
     } catch (error) {
       if (!(error instanceof SinkError) || error.reason !== 'conflict' || attempt === ATTEMPTS) throw error;

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { undoWrite } from '../../activities/undo-write.ts';
 import { createFingerprint } from '../../clients/fingerprint.ts';
 import { plan, type WritePlan } from '../../domain/plan.ts';
@@ -51,6 +51,24 @@ describeWith('redis', 'undoing a write', () => {
     expect(await client.hget('app', 'name')).toBe('before');
   });
 
+  it('is done where a sink that took the right to write away holds nothing of it, and not where it does', async () => {
+    const id = 'run-1/1/settings/production/0';
+    await client.call('ACL', 'SETUSER', 'vartrack', 'on', '>secret', '+@all', '~*');
+    const options = redis.options.parse({ url: server.url, username: 'vartrack', password: { env: 'P' } });
+    const ours = await redis.connect(options, () => Promise.resolve('secret'));
+    onTestFinished(() => ours.close());
+
+    await client.call('ACL', 'SETUSER', 'vartrack', 'resetkeys', '%R~*');
+    expect(await undo(id, ours)).toBe('fenced');
+    expect(await client.hget('app', 'name')).toBe('before');
+
+    await write(id, 'after');
+    await expect(undo(id, ours)).rejects.toMatchObject({ reason: 'unauthorized' });
+    await client.call('ACL', 'SETUSER', 'vartrack', 'resetkeys', '~*');
+    expect(await undo(id, ours)).toBe('restored');
+    expect(await client.hget('app', 'name')).toBe('before');
+  });
+
   async function planOf(id: string, text: string): Promise<WritePlan> {
     const entries = [redis.render({ path: ['name'], value: text }, fields)];
     const desired = { entries, owner: OWNER, stream: 'config/main', commit: 'a'.repeat(40), inputsMoved: false, write: id, at: '' };
@@ -72,7 +90,7 @@ describeWith('redis', 'undoing a write', () => {
     await sink.apply(place, await planOf(id, text), context);
   }
 
-  function undo(write: string): Promise<string> {
-    return undoWrite(sink, { ...context, place, writes: [write], owner: OWNER, stream: 'config/main', commit: 'a'.repeat(40), at: new Date() });
+  function undo(write: string, through = sink): Promise<string> {
+    return undoWrite(through, { ...context, place, writes: [write], owner: OWNER, stream: 'config/main', commit: 'a'.repeat(40), at: new Date() });
   }
 });
