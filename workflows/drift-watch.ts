@@ -1,8 +1,8 @@
 import {
   allHandlersFinished,
   condition,
-  continueAsNew,
   log,
+  makeContinueAsNewFunc,
   setCurrentDetails,
   setDefaultSignalHandler,
   setHandler,
@@ -10,9 +10,9 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { requestSync } from './activity-proxies.ts';
-import { driftStateQuery, PAUSE_MEMO, pauseSignal, resumeSignal, type DriftWatchInput, type Pause } from './messages.ts';
+import { driftStateQuery, PAUSE_MEMO, pauseSignal, renewSignal, resumeSignal, type DriftWatchInput, type Pause } from './messages.ts';
 
-type Message = { readonly kind: 'pause'; readonly pause: Omit<Pause, 'since'> } | { readonly kind: 'resume'; readonly by: string };
+type Message = { readonly kind: 'pause'; readonly pause: Omit<Pause, 'since'> } | { readonly kind: 'resume'; readonly by: string } | { readonly kind: 'renew' };
 
 /**
  * One per tenant, for as long as the tenant is in the bundle: holds whether it is paused, and starts every stream again at its head on resume (I12).
@@ -21,26 +21,32 @@ type Message = { readonly kind: 'pause'; readonly pause: Omit<Pause, 'since'> } 
 export async function driftWatchWorkflow(input: DriftWatchInput): Promise<void> {
   const messages: Message[] = [];
   let pause: Pause | null = input.pause ?? null;
+  let isToRenew = false;
   // One handler for both: signals that wait for the first task are handed over name by name, and a resume must not overtake its pause.
   setDefaultSignalHandler((name, asked) => {
     if (name === pauseSignal.name) messages.push({ kind: 'pause', pause: asked as Omit<Pause, 'since'> });
     else if (name === resumeSignal.name) messages.push({ kind: 'resume', by: (asked as { readonly by: string }).by });
+    else if (name === renewSignal.name) messages.push({ kind: 'renew' });
     else log.warn('a signal of an unknown name', { name });
   });
   setHandler(driftStateQuery, () => ({ tenant: input.tenant, pause }));
   show();
 
-  while (!workflowInfo().continueAsNewSuggested) {
+  // A message that is there already would be lost with this run.
+  while (messages.length > 0 || !(isToRenew || workflowInfo().continueAsNewSuggested)) {
     await messageOrEnd(millisecondsLeft(pause));
     const message = messages.shift();
     if (message?.kind === 'pause') {
       pause = { ...message.pause, since: new Date().toISOString() };
       mirror();
     } else if (message?.kind === 'resume') await resume(message.by);
+    else if (message?.kind === 'renew') isToRenew = true;
     else if (pause) await resume('the end of the pause');
   }
   await condition(allHandlersFinished);
-  await continueAsNew<typeof driftWatchWorkflow>({ tenant: input.tenant, ...(pause && { pause }) });
+  // The server would carry the memo on as it is: encrypted with the key of its day, for as long as the tenant exists.
+  const continueAsNew = makeContinueAsNewFunc<typeof driftWatchWorkflow>({ memo: { [PAUSE_MEMO]: pause } });
+  await continueAsNew({ tenant: input.tenant, ...(pause && { pause }) });
 
   async function messageOrEnd(leftMs: number | undefined): Promise<void> {
     if (leftMs === undefined) await condition(() => messages.length > 0);

@@ -76,6 +76,8 @@ export interface DriftWatchState {
 
 export const pauseSignal = defineSignal<[{ readonly by: string; readonly reason: string; readonly until?: string }]>('pause');
 export const resumeSignal = defineSignal<[{ readonly by: string }]>('resume');
+/** Begins a new run that carries on: what it holds is written anew, with the newest codec key. */
+export const renewSignal = defineSignal('renew');
 export const driftStateQuery = defineQuery<DriftWatchState>('state');
 
 export function driftWorkflowId(tenant: string): string {
