@@ -82,7 +82,8 @@ function answerToOrigin(allowed: string | undefined): RequestHandler {
     if (origin !== undefined) {
       response.setHeader('Access-Control-Allow-Origin', origin);
       response.setHeader('Access-Control-Allow-Methods', 'POST');
-      response.setHeader('Access-Control-Allow-Headers', 'authorization, content-type, x-namespace');
+      // Where people sign in, the UI sends their id token too; one header that is not allowed, and the browser sends nothing.
+      response.setHeader('Access-Control-Allow-Headers', 'authorization, authorization-extras, content-type, x-namespace');
       response.setHeader('Access-Control-Max-Age', '600');
     }
     next();

@@ -99,7 +99,7 @@ describe('a browser that asks /codec', () => {
     expect(Object.fromEntries(preflight.headers)).toMatchObject({
       'access-control-allow-origin': UI,
       'access-control-allow-methods': 'POST',
-      'access-control-allow-headers': 'authorization, content-type, x-namespace',
+      'access-control-allow-headers': 'authorization, authorization-extras, content-type, x-namespace',
       vary: 'Origin',
     });
     const good = await ask('decode', { payloads: [] }, { ...AUTHORIZED, origin: UI });
