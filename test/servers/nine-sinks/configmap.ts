@@ -1,0 +1,23 @@
+import type { KubernetesServer } from '../kubernetes.ts';
+import { makeServiceAccount } from './cluster-role.ts';
+import type { OneSink } from './one-sink.ts';
+
+const WRITE = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'create', 'patch', 'delete'] }];
+const READ = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get'] }];
+
+export async function configmapSink(server: KubernetesServer): Promise<OneSink> {
+  const account = await makeServiceAccount(server, 'vartrack-configmap', 'configmaps', WRITE);
+  const found = async (environment: string) =>
+    (await server.call('GET', `/api/v1/namespaces/default/configmaps/settings-${environment}`)) as { data?: Record<string, string> } | undefined;
+  return {
+    kind: 'configmap',
+    options: { server: server.url, token: { env: 'CONFIGMAP_TOKEN' }, ca: { env: 'CLUSTER_CA' } },
+    destination: { place: 'default/settings-{env}' },
+    credentials: { CONFIGMAP_TOKEN: account.token, CLUSTER_CA: server.ca },
+    look: async (environment) => (await found(environment))?.data ?? null,
+    trace: async (environment) => JSON.stringify((await found(environment)) ?? null),
+    refuseWrites: () => account.may(READ),
+    allowWrites: () => account.may(WRITE),
+    stop: async () => undefined,
+  };
+}

@@ -1,0 +1,35 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { OneSink } from './one-sink.ts';
+
+export async function linuxSink(): Promise<OneSink> {
+  const folder = await mkdtemp(join(tmpdir(), 'vartrack-files-'));
+  const root = join(folder, 'acme');
+  const refusal = join(folder, 'refuse');
+  await mkdir(root);
+  return {
+    kind: 'linux',
+    options: { transport: 'local', root },
+    // Root may write everywhere: the host's own check is what can say no.
+    destination: { place: `${root}/{env}/settings.env`, format: 'env', validate: `test ! -e '${refusal}'` },
+    credentials: {},
+    look: (environment) => readFile(join(root, environment, 'settings.env'), 'utf8').catch(nullIfAbsent),
+    trace: async (environment) => {
+      const names = ((await readdir(join(root, environment)).catch(nullIfAbsent)) ?? []).toSorted();
+      const files = names.map(async (name) => {
+        const { ino, mtimeMs } = await stat(join(root, environment, name));
+        return [name, ino, mtimeMs];
+      });
+      return JSON.stringify(await Promise.all(files));
+    },
+    refuseWrites: () => writeFile(refusal, ''),
+    allowWrites: () => rm(refusal, { force: true }),
+    stop: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+function nullIfAbsent(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null;
+  throw error;
+}

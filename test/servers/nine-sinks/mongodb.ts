@@ -1,0 +1,35 @@
+import { OWN_FIELD } from '../../../sinks/mongodb/place-names.ts';
+import { startFerret } from '../ferretdb.ts';
+import { createTurns, startFerretProxy, WRITES } from '../ferretdb-proxy.ts';
+import type { OneSink } from './one-sink.ts';
+
+export async function mongodbSink(): Promise<OneSink> {
+  const server = await startFerret();
+  let refuses = false;
+  // FerretDB has no users: what stands in front of it says no for it.
+  const proxy = await startFerretProxy(Number(new URL(server.url).port), createTurns(), (command) =>
+    refuses && WRITES.has(command) ? { code: 13, codeName: 'Unauthorized' } : undefined,
+  );
+  const documentOf = (environment: string) =>
+    server.client
+      .db('acme')
+      .collection('settings')
+      .findOne({ _id: environment as never });
+  return {
+    kind: 'mongodb',
+    options: { url: `mongodb://127.0.0.1:${proxy.port}` },
+    destination: { place: 'acme/settings/{env}' },
+    credentials: {},
+    look: async (environment) => {
+      const fields = Object.entries((await documentOf(environment)) ?? {}).filter(([name]) => name !== '_id' && name !== OWN_FIELD);
+      return fields.length === 0 ? null : Object.fromEntries(fields);
+    },
+    trace: async (environment) => JSON.stringify(await documentOf(environment)),
+    refuseWrites: async () => void (refuses = true),
+    allowWrites: async () => void (refuses = false),
+    stop: async () => {
+      await proxy.stop();
+      await server.stop();
+    },
+  };
+}

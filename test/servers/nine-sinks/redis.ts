@@ -1,0 +1,32 @@
+import { Redis } from 'ioredis';
+import { startRedis } from '../redis.ts';
+import type { OneSink } from './one-sink.ts';
+
+const USER = ['ACL', 'SETUSER', 'vartrack'] as const;
+
+export async function redisSink(): Promise<OneSink> {
+  const server = await startRedis();
+  const raw = new Redis(server.url);
+  await raw.call(...USER, 'on', '>redis-secret', '+@all', '~*');
+  const placeOf = (environment: string): string => `acme:${environment}:settings`;
+  return {
+    kind: 'redis',
+    options: { url: server.url, username: 'vartrack', password: { env: 'REDIS_PASSWORD' } },
+    destination: { place: placeOf('{env}') },
+    credentials: { REDIS_PASSWORD: 'redis-secret' },
+    look: async (environment) => {
+      const found = await raw.hgetall(placeOf(environment));
+      return Object.keys(found).length === 0 ? null : found;
+    },
+    trace: async (environment) => {
+      const keys = (await raw.keys(`*${placeOf(environment)}*`)).toSorted();
+      return JSON.stringify(await Promise.all(keys.map(async (key) => [key, (await raw.type(key)) === 'hash' ? await raw.hgetall(key) : await raw.get(key)])));
+    },
+    refuseWrites: async () => void (await raw.call(...USER, 'resetkeys', '%R~*')),
+    allowWrites: async () => void (await raw.call(...USER, 'resetkeys', '~*')),
+    stop: async () => {
+      raw.disconnect();
+      await server.stop();
+    },
+  };
+}
