@@ -49,7 +49,12 @@ export function createSinkPool(
 
   function make(name: SinkName, connection: SinkConnection, definition: SinkDefinition): Entry {
     const { concurrency = DEFAULT_CONCURRENCY, idleMs = DEFAULT_IDLE_MS } = connection;
-    const link = createSinkLink(() => definition.connect(connection.options, resolve), idleMs);
+    const connect = (): Promise<Sink> => {
+      // A connection that was dropped because its credentials were refused must not get the same again out of a memory.
+      const notBefore = Date.now();
+      return definition.connect(connection.options, async (reference) => resolve(reference, { notBefore }));
+    };
+    const link = createSinkLink(connect, idleMs);
     const guarded = guardSink(name, link, { concurrency, patienceMs, circuit, now, ...(observer && { observer }) });
     const sink: Sink = { ...guarded, close: () => link.close() };
     // A watch is no call: it lasts, and it takes no place among those that do not.

@@ -5,7 +5,7 @@ import type { PlanStreamInput, StreamPlan } from '../activities/activity-types.t
 import { createDesiredStates } from '../activities/desired-state.ts';
 import { computePlan, type PlanView } from '../activities/plan-stream.ts';
 import { createSinkPool } from '../activities/sink-pool.ts';
-import { createCredentialResolver } from '../clients/credentials.ts';
+import { createCredentials } from '../clients/credentials.ts';
 import { createCue } from '../clients/cue/cue.ts';
 import { createFingerprint } from '../clients/fingerprint.ts';
 import { createGit } from '../clients/git.ts';
@@ -16,7 +16,8 @@ const clearView: PlanView = { show: showValue, maxTargets: 10_000, maxKeys: 2_00
 
 /** The dry run in this process, with the bundle's credentials from this environment. No Temporal, and values in clear: they do not leave the machine. */
 export async function planLocally({ bundle, bundlePath, cacheDirectory }: CliSettings, input: PlanStreamInput): Promise<StreamPlan> {
-  const resolve = createCredentialResolver({ env: process.env, baseDirectory: dirname(bundlePath) });
+  const credentials = createCredentials({ env: process.env, baseDirectory: dirname(bundlePath) }, () => bundle);
+  const { resolve } = credentials;
   const directory = cacheDirectory ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'vartrack', 'git');
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const { allowFileRepositories, fingerprintKey } = bundle.settings;
@@ -32,7 +33,7 @@ export async function planLocally({ bundle, bundlePath, cacheDirectory }: CliSet
     return await computePlan({ bundle: () => bundle, git, sinks, desired, fingerprint, now: () => new Date() }, input, clearView, stopping.signal);
   } finally {
     process.off('SIGINT', stop);
-    await Promise.all([sinks.close(), git.close(), cue.close()]);
+    await Promise.all([sinks.close(), git.close(), cue.close(), credentials.close()]);
   }
 }
 

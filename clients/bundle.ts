@@ -5,6 +5,7 @@ import { checkBundle } from '../domain/bundle-checks.ts';
 import { InvalidInput, type Problem } from '../domain/problem.ts';
 import type { PlaceRules } from '../domain/target-checks.ts';
 import { formatPath, parsePath } from '../domain/value.ts';
+import { bindVaultReferences } from '../domain/vault-references.ts';
 import { createBundleSchema } from '../schemas/bundle.ts';
 import { explainIssue, splitIssue } from '../schemas/explain-issue.ts';
 import type { SinkSchema } from '../schemas/sink-schemas.ts';
@@ -26,7 +27,7 @@ export function parseBundle(text: string, file: string, sinks: BundleSinks): Par
   const result = schema.safeParse(document.data, { error: explainIssue });
   if (result.success) {
     const problems = located(checkBundle(result.data, sinks, matchGlob), document);
-    return problems.length === 0 ? { bundle: result.data, problems: [] } : { bundle: null, problems: sorted(problems) };
+    return problems.length === 0 ? { bundle: bindVaultReferences(result.data), problems: [] } : { bundle: null, problems: sorted(problems) };
   }
   const problems = result.error.issues.flatMap((issue) => problemsOf(issue, document));
   // What is sound is checked as well, so that a person mends everything in one round.

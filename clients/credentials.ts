@@ -1,6 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { CredentialReference } from '../domain/bundle.ts';
+import type { Bundle } from '../domain/bundle.ts';
+import type { ResolveCredential } from '../sinks/sink.ts';
+import { createCredentialCache, type ReadVaultCredential } from './vault/credential-cache.ts';
+import { createSecretManagers, type SecretManagers } from './vault/managers.ts';
+import { SecretError } from './vault/secret-error.ts';
 
 /** A credential could not be read. The message names the reference; no part of a credential is ever in it. */
 export class CredentialError extends Error {
@@ -14,12 +18,36 @@ export interface CredentialSources {
   readonly baseDirectory: string;
 }
 
-/** Reads credentials at the moment of use, each time anew, so that a rotated one is picked up without a restart. */
-export function createCredentialResolver(sources: CredentialSources): (reference: CredentialReference) => Promise<string> {
-  return async (reference) => {
+/** What a process needs to read the credentials and secrets of its bundle. */
+export interface Credentials {
+  readonly resolve: ResolveCredential;
+  readonly secrets: SecretManagers;
+  close(): Promise<void>;
+}
+
+/** Credentials of the environment, of files and of the secret managers of the bundle in force. */
+export function createCredentials(sources: CredentialSources, bundle: () => Bundle): Credentials {
+  const secrets = createSecretManagers(bundle, (reference, options) => resolve(reference, options));
+  const resolve = createCredentialResolver(sources, createCredentialCache(secrets));
+  return { resolve, secrets, close: () => secrets.close() };
+}
+
+/**
+ * Reads credentials at the moment of use, so that a rotated one is picked up without a restart: those of the environment and of files each time anew,
+ * those of Vault after a while, or at once where the caller says that what it has was refused. Throws CredentialError, or a SecretError that is
+ * worth a retry.
+ */
+export function createCredentialResolver(sources: CredentialSources, fromVault?: ReadVaultCredential): ResolveCredential {
+  return async (reference, { notBefore = 0 } = {}) => {
     if ('env' in reference) return fromEnvironment(reference.env, sources.env);
     if ('file' in reference) return await fromFile(resolve(sources.baseDirectory, reference.file));
-    throw new CredentialError(`credential ${reference.vault}: credentials from Vault are not available in this version`);
+    // Loading a bundle sets the tenant of each reference.
+    if (!fromVault || reference.tenant === undefined) throw new CredentialError(`credential ${reference.vault} cannot be read here: it belongs to no tenant`);
+    try {
+      return await fromVault(reference.tenant, reference.vault, notBefore);
+    } catch (error) {
+      throw error instanceof SecretError && !error.retryable ? new CredentialError(error.message) : error;
+    }
   };
 }
 

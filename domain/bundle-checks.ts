@@ -3,7 +3,8 @@ import type { Problem } from './problem.ts';
 import type { GlobMatcher } from './routing.ts';
 import { checkRule } from './rule-checks.ts';
 import { checkTargets, type PlaceRulesByKind } from './target-checks.ts';
-import { formatPath, type Path } from './value.ts';
+import { formatPath } from './value.ts';
+import { vaultReferenceProblems } from './vault-references.ts';
 
 /**
  * Everything that is wrong with a well-formed bundle and that no single field shows. `key` of a problem is its path in the bundle.
@@ -60,22 +61,4 @@ function fingerprintProblems(bundle: Bundle): Problem[] {
   if (!tenant || bundle.settings.fingerprintKey) return [];
   const message = `is required because tenant ${tenant[0]} has secretManagers: a fingerprint of a secret without a key can be guessed; write { env: NAME }`;
   return [{ key: 'settings.fingerprintKey', message }];
-}
-
-/** The one place that refuses `{ vault: … }`: nothing resolves such a reference yet. */
-function vaultReferenceProblems(bundle: Bundle): Problem[] {
-  return vaultReferences(bundle, []).map((path) => ({
-    key: formatPath(path),
-    message: 'credentials from Vault are not available in this version; write { env: NAME } or { file: path }',
-  }));
-}
-
-function vaultReferences(value: unknown, path: Path): Path[] {
-  if (typeof value !== 'object' || value === null) return [];
-  const keys = Object.keys(value);
-  // A secret manager may be called vault as well, but is a map.
-  if (keys.length === 1 && 'vault' in value && typeof value.vault === 'string') return [path];
-  // Sink options stand in the bundle beside `kind`, not below `options`.
-  const isSink = path.length === 4 && path[0] === 'tenants' && path[2] === 'sinks';
-  return Object.entries(value).flatMap(([name, child]) => vaultReferences(child, isSink && name === 'options' ? path : [...path, name]));
 }

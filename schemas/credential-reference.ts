@@ -16,7 +16,7 @@ export const credentialReference = z
       z.strictObject({
         vault: z
           .string()
-          .regex(/^[a-z0-9-]+:[^#\s]+#[^#\s]+$/, { error: guide })
+          .regex(/^[a-z0-9-]+:[^#\s]+#\S+$/, { error: guide })
           .describe('manager:path#field'),
       }),
     ],

@@ -60,8 +60,11 @@ export interface DestinationFields {
   readonly layout: string;
 }
 
-/** Reads a credential at the moment of use. Throws an Error that names the reference, never the value. */
-export type ResolveCredential = (reference: CredentialReference) => Promise<string>;
+/**
+ * Reads a credential at the moment of use; one that costs a request may be remembered for a while, but not from before `notBefore` (of `Date.now`),
+ * which is for those whose last one was refused. Throws an Error that names the reference, never the value.
+ */
+export type ResolveCredential = (reference: CredentialReference, options?: { readonly notBefore?: number }) => Promise<string>;
 
 export interface SinkDefinition<Options = unknown, Fields extends DestinationFields = DestinationFields> {
   readonly kind: string;

@@ -8,6 +8,7 @@ import { createCue } from '../clients/cue/cue.ts';
 import { createFingerprint } from '../clients/fingerprint.ts';
 import { createGit } from '../clients/git.ts';
 import { createDataConverter, type Temporal } from '../clients/temporal.ts';
+import { createSecretManagers, type SecretManagers } from '../clients/vault/managers.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import type { ResolveCredential, SinkDefinition } from '../sinks/sink.ts';
 import { bundleWorkflows } from './bundle.ts';
@@ -19,6 +20,8 @@ export interface WorkerOptions {
   readonly bundle: () => Bundle;
   readonly definitions: Readonly<Record<string, SinkDefinition>>;
   readonly resolveCredential: ResolveCredential;
+  /** Those that `resolveCredential` reads from, so that a process logs in once at each; the caller closes them. If absent, the worker has its own. */
+  readonly secrets?: SecretManagers;
   /** Directory of the Git mirrors; several workers of a machine may share it. */
   readonly cacheDirectory: string;
   readonly codecKey?: string;
@@ -60,12 +63,14 @@ export async function createWorkerParts(
     ...(options.log && { log: options.log }),
   });
   const cue = createCue();
+  const secrets = options.secrets ?? createSecretManagers(options.bundle, resolve);
   const sinks = createSinkPool(definitions, resolve, { observer: createSinkMetrics() });
   return {
     deps: {
       bundle: options.bundle,
       git,
       sinks,
+      secrets,
       desired: createDesiredStates({ git, cue, fingerprint, definitions }),
       fingerprint,
       pauseOf: createPauseReader(temporal.client),
@@ -75,7 +80,7 @@ export async function createWorkerParts(
     },
     warm: () => cue.warm(),
     async close() {
-      await Promise.all([sinks.close(), git.close(), cue.close()]);
+      await Promise.all([sinks.close(), git.close(), cue.close(), options.secrets ? undefined : secrets.close()]);
     },
   };
 }

@@ -5,7 +5,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection } from '@temporalio/worker';
 import { createBundleHolder } from '../clients/bundle-holder.ts';
 import { loadBundle } from '../clients/bundle.ts';
-import { createCredentialResolver } from '../clients/credentials.ts';
+import { createCredentials } from '../clients/credentials.ts';
 import { createLogger, type Logger } from '../clients/logger.ts';
 import { readSecretFiles } from '../clients/secret-files.ts';
 import { startDriftWatches } from '../clients/start-drift-watch.ts';
@@ -27,6 +27,7 @@ export async function startWorker(env: Readonly<Record<string, string | undefine
   const cacheDirectory = settings.VARTRACK_CACHE_DIR ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'vartrack', 'git');
   await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
 
+  const credentials = createCredentials({ env, baseDirectory: dirname(settings.VARTRACK_BUNDLE) }, holder.current);
   const temporal = await connectTemporal(settings.VARTRACK_CODEC_KEY);
   await registerSearchAttributes(temporal.connection, temporal.namespace);
   const native = await NativeConnection.connect(loadClientConnectConfig().connectionOptions);
@@ -35,7 +36,8 @@ export async function startWorker(env: Readonly<Record<string, string | undefine
     native,
     bundle: holder.current,
     definitions: sinkDefinitions,
-    resolveCredential: createCredentialResolver({ env, baseDirectory: dirname(settings.VARTRACK_BUNDLE) }),
+    resolveCredential: credentials.resolve,
+    secrets: credentials.secrets,
     cacheDirectory,
     taskQueue: settings.VARTRACK_TASK_QUEUE,
     log: (message) => logger.info(message),
@@ -48,6 +50,7 @@ export async function startWorker(env: Readonly<Record<string, string | undefine
     reload: () => holder.reload(),
     async stop() {
       await worker.stop();
+      await credentials.close();
       await native.close();
       await temporal.close();
     },

@@ -72,6 +72,7 @@ describe('a bundle that is right', () => {
               address: 'https://vault:8200',
               mount: 'secret',
               kv: 2,
+              requestTimeoutMs: 10_000,
               auth: { method: 'approle', roleId: { env: 'R' }, secretId: { env: 'S' } },
             },
           },
@@ -236,13 +237,23 @@ describe('a bundle that is wrong', () => {
     ]);
   });
 
-  test('cannot take credentials from Vault yet, wherever they are named', () => {
-    const found = messages(
+  test('gives each credential of a secret manager the tenant whose manager it is', () => {
+    const { bundle } = parseBundle(
       altered(['{ env: ACME_WEBHOOK_SECRET }', '{ vault: "vault:git#hook" }'], ['password: { env: P }', 'password: { vault: "vault:redis#p" }']),
+      'vartrack.yaml',
+      fakeSinks,
+    );
+    expect(bundle?.tenants['acme']?.repositories['config']?.webhookSecret).toEqual({ vault: 'vault:git#hook', tenant: 'acme' });
+    expect(bundle?.tenants['acme']?.sinks['cache']?.options).toMatchObject({ password: { vault: 'vault:redis#p', tenant: 'acme' } });
+  });
+
+  test('refuses a credential of a secret manager that the tenant does not have, and one that the manager itself needs', () => {
+    const found = messages(
+      altered(['password: { env: P }', 'password: { vault: "volt:redis#p" }'], ['secretId: { env: S }', 'secretId: { vault: "vault:a#s" }']),
     );
     expect(found).toEqual([
-      expect.stringMatching(/^vartrack.yaml:10:9 tenants\.acme\.repositories\.config\.webhookSecret: credentials from Vault are not available/),
-      expect.stringMatching(/^vartrack.yaml:15:56 tenants\.acme\.sinks\.cache\.password: credentials from Vault are not available/),
+      expect.stringMatching(/^vartrack.yaml:13:\d+ tenants\.acme\.secretManagers\.vault\.auth\.secretId: is held by the manager that it opens/),
+      expect.stringMatching(/^vartrack.yaml:15:56 tenants\.acme\.sinks\.cache\.password: names a secret manager that the tenant does not have; it has: vault/),
     ]);
   });
 
