@@ -3,14 +3,14 @@ import type { Git } from '../clients/git.ts';
 import { checkLimits } from '../clients/formats/document-limits.ts';
 import { parseDocument } from '../clients/formats/parse-document.ts';
 import type { FilePattern, Rule } from '../domain/bundle.ts';
-import { underlay } from '../domain/defaults.ts';
 import { assembleDocument } from '../domain/assemble.ts';
 import type { Fingerprint } from '../domain/ledger.ts';
 import { InvalidInput, type Problem } from '../domain/problem.ts';
 import { expandFile, type RefVariables } from '../domain/routing.ts';
-import { findSecrets, SECRETS_UNAVAILABLE } from '../domain/secret-reference.ts';
-import { isMap, valueOf, type MapNode, type Value } from '../domain/value.ts';
+import { findSecrets, locateSecrets, SECRETS_UNAVAILABLE } from '../domain/find-secrets.ts';
+import type { MapNode } from '../domain/value.ts';
 import type { SinkDefinition } from '../sinks/sink.ts';
+import { completeDocument } from './complete-document.ts';
 import { renderTargets } from './render-targets.ts';
 import type { RuleState, StreamRequest } from './stream-state.ts';
 
@@ -76,36 +76,16 @@ export async function computeRule(
   });
   // Many files that each keep within the limits need not do so together.
   checkLimits(document);
-  const secrets = findSecrets(document);
-  if (secrets.length > 0) throw new InvalidInput(secrets);
-  const value = await validate(request.tenant, part, document, content, options.cue, signal);
+  const found = findSecrets(document);
+  if (found.problems.length > 0) throw new InvalidInput(found.problems);
+  const { value, originOf } = await completeDocument(request.tenant, part, document, found, content, options.cue, signal);
+  const { secrets, problems: unnamed } = locateSecrets(value, Object.keys(request.bundle.tenants[request.tenant]?.secretManagers ?? {}), originOf);
+  if (unnamed.length > 0) throw new InvalidInput(unnamed);
+  if (secrets.length > 0) throw new InvalidInput(secrets.map(({ key, origin }) => ({ key, origin, message: SECRETS_UNAVAILABLE })));
   const variables = { ...part.variables, tenant: request.tenant, rule: name, env: environment };
   const targets = renderTargets({ request, rule, variables, document, value, definitions: options.definitions, fingerprint: options.fingerprint });
   const inputs = [...rule.from.files.map(({ pattern }) => expandFile(pattern, environment)), ...(rule.schema === 'none' ? [] : ['**/*.cue'])];
   return { name, rule, environment, targets, inputs };
-}
-
-async function validate(
-  tenant: string,
-  part: Part,
-  document: MapNode,
-  content: ReadonlyMap<string, Uint8Array>,
-  cue: Cue,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, Value>> {
-  const value = valueOf(document);
-  if (!isMap(value)) throw new InvalidInput([{ message: 'what is selected is not a map', origin: document.origin }]);
-  const { schema } = part.rule;
-  if (schema === 'none') return value;
-  const files = new Map(part.schemaPaths.map((path) => [path, new TextDecoder().decode(content.get(path))]));
-  if (!content.has(schema.file)) throw new InvalidInput([{ message: `the commit has no schema ${schema.file}; add it, or say schema: none` }]);
-  const request = { files, file: schema.file, ...(schema.definition !== undefined && { definition: schema.definition }) };
-  const result = await cue.validate({ tenant, schema: request, document, rule: part.name, defaults: schema.defaults }, signal);
-  if (!result.ok) throw new InvalidInput(result.problems);
-  if (result.secrets.length > 0) throw new InvalidInput(result.secrets.map(({ origin }) => ({ origin, message: SECRETS_UNAVAILABLE })));
-  if (!schema.defaults || result.value === undefined) return value;
-  const completed = underlay(result.value, value);
-  return isMap(completed) ? completed : value;
 }
 
 /** Runs `act`, and collects what it refuses. */
