@@ -7,7 +7,7 @@ export type SinkErrorReason = 'unavailable' | 'throttled' | 'conflict' | 'unauth
 export interface SinkErrorDetails {
   /** Sink key the error is about, if it is about one. */
   readonly key?: string;
-  /** For `throttled`: how long the sink asks us to wait. */
+  /** For `throttled` and `unavailable`: when to try again, where the sink tells or what it waits for does. */
   readonly retryAfterMs?: number;
   readonly cause?: unknown;
 }

@@ -23,6 +23,8 @@ const MAX_ATTEMPTS = 6;
 const MAX_ENDED = 10_000;
 /** Clocks differ, and Helm needs a moment to end. */
 const PENDING_MARGIN_MS = 30_000;
+/** Whoever is at work mostly ends long before they would be taken for lost. */
+const LOOK_AGAIN_MS = 10_000;
 
 /** Releases of Helm. The ledger is in the labels of the revision that it was written with, so that both are there or neither. */
 export function createStore(releases: Releases, { historyMax, processes }: StoreLimits): Sink {
@@ -155,13 +157,15 @@ export function createStore(releases: Releases, { historyMax, processes }: Store
     if (!newest || !/^(pending-|uninstalling)/.test(newest.status)) return view;
     if (!stored || (newest !== view.home && !isUndoUnderWay(newest, stored))) {
       const advice = 'if nobody is, see `helm status` and end it by hand (helm rollback, or helm uninstall)';
-      throw new SinkError('unavailable', `${place.name}: it is ${newest.status}, so somebody else's Helm is at work on it; ${advice}`);
+      const message = `${place.name}: it is ${newest.status}, so somebody else's Helm is at work on it; ${advice}`;
+      throw new SinkError('unavailable', message, { retryAfterMs: LOOK_AGAIN_MS });
     }
     const isOver = ended.has(stored.head.write) || ended.has(undoOf(stored.head.write));
     const leftMs = newest.content().at + place.fields.timeout + PENDING_MARGIN_MS - Date.now();
     if (!isOver && leftMs > 0) {
       const wait = `it is taken for lost in ${Math.ceil(leftMs / 1_000)} s`;
-      throw new SinkError('unavailable', `${place.name}: it is ${newest.status} by a write of varTrack that goes on elsewhere or was killed; ${wait}`);
+      const message = `${place.name}: it is ${newest.status} by a write of varTrack that goes on elsewhere or was killed; ${wait}`;
+      throw new SinkError('unavailable', message, { retryAfterMs: Math.min(leftMs, LOOK_AGAIN_MS) });
     }
     await releases.patch(place, newest, { labels: { status: 'failed' }, release: withStatus(newest, 'failed', place.name) }, context);
     return look(place, context);

@@ -47,12 +47,24 @@ describeWith(['etcd', 'kube-apiserver', 'helm4'], 'a release that people work on
     expect(error.message).toContain('helm history');
   });
 
-  test('is written anew after a person uninstalled it with its history, and is nobody’s after one without', async () => {
+  test('is drift when a person uninstalls it, and begins anew, since its history is gone as well', async () => {
     const it = await stage.begin();
     await it.sync({ host: 'db1' });
     await stage.person.helm(it.place.name, 'uninstall');
     expect(await it.read()).toMatchObject({ exists: false, ledger: null, version: 'absent' });
     expect(await it.sync({ host: 'db1' })).toEqual({ generation: 1, writes: 1 });
+  });
+
+  test('is drift when a person uninstalls it and keeps its history, and the undo of what healed it takes it away again', async () => {
+    const it = await stage.begin();
+    await it.sync({ host: 'db1' });
+    await stage.person.helm(it.place.name, 'uninstall', ['--keep-history']);
+    expect(await it.read()).toMatchObject({ exists: false, ledger: { generation: 1, state: 'committed' } });
+    expect(await it.sync({ host: 'db1' })).toEqual({ generation: 2, writes: 1 });
+    expect((await it.look()).content).toMatchObject({ values: '{"host":"db1"}', status: 'deployed' });
+    await it.restore(2);
+    expect(await it.read()).toMatchObject({ exists: false, ledger: { generation: 3, state: 'committed' } });
+    expect(await it.sync({ host: 'db1' })).toEqual({ generation: 4, writes: 1 });
   });
 
   test('is written anew with the chart that the destination names, and back with the one that it had', async () => {
@@ -124,6 +136,7 @@ describeWith(['etcd', 'kube-apiserver', 'helm4'], 'a release that people work on
     const plan = await it.planWrite({ host: 'db1' }, { policy: { onExisting: 'overwrite' } });
     const error = await untouched(it, () => failure(it.apply({ ...plan, content: 'write' }), 'unavailable'));
     expect(error.message).toContain('pending-upgrade');
+    expect(error.retryAfterMs).toBe(10_000);
   });
 
   describe('whose last write of ours was killed', () => {
@@ -134,6 +147,16 @@ describeWith(['etcd', 'kube-apiserver', 'helm4'], 'a release that people work on
       expect(await it.read()).toMatchObject({ ledger: { state: 'intent' } });
       const error = await untouched(it, async () => failure(it.apply(await it.planWrite({ host: 'db1' })), 'unavailable'));
       expect(error.message).toMatch(/taken for lost in \d+ s/);
+      expect(error.retryAfterMs).toBe(10_000);
+    });
+
+    test('is waited for no longer than it has to be', async () => {
+      const it = await stage.begin({ timeout: '5s' });
+      await it.sync({ host: 'db1' });
+      await leavePending(stage.person, it.place.name, 30_000, 'ours');
+      const { retryAfterMs = 0 } = await failure(it.apply(await it.planWrite({ host: 'db1' })), 'unavailable');
+      expect(retryAfterMs).toBeGreaterThan(0);
+      expect(retryAfterMs).toBeLessThanOrEqual(5_000);
     });
 
     test('is taken over when it cannot be any more, and goes back to what was there before it', async () => {
