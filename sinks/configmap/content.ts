@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { LiveState, WritePlan } from '../../domain/plan.ts';
+import { removesPlace, type LiveState, type WritePlan } from '../../domain/plan.ts';
 import { readDocument, writeDocument } from '../leaf-document.ts';
 import type { Place } from '../sink.ts';
 import type { ConfigmapFields } from '../configmap.ts';
@@ -61,8 +61,7 @@ export function changesOf(place: Place<ConfigmapFields>, file: string | null, pl
     const [, digest = ABSENT] = plan.base.version.split(' ');
     const base = { key: file, expected: { digest } };
     if (plan.content === 'keep') return [{ ...base, action: 'check', next: null }];
-    // A ledger without keys is the fence of an undo: what stands there is somebody else's.
-    if (plan.content === 'remove') return [{ ...base, action: Object.keys(plan.base.ledger?.keys ?? {}).length > 0 ? 'delete' : 'check', next: null }];
+    if (plan.content === 'remove') return [{ ...base, action: removesPlace(plan) ? 'delete' : 'check', next: null }];
     return [{ ...base, action: 'put', next: { text: newDocument(place, plan, content.get(file)) } }];
   }
   const texts = new Map(plan.adopted.length === 0 ? [] : plan.entries.map((entry) => [entry.key, entry.text]));
