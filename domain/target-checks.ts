@@ -1,7 +1,7 @@
 import type { Bundle, Destination } from './bundle.ts';
 import { possiblePlace, possibleRoutes, type PossibleRoute } from './possible-routes.ts';
 import type { Problem } from './problem.ts';
-import { canMeet, formatPattern, headOf, sampleOf } from './target-pattern.ts';
+import { canBegin, canMeet, formatPattern, headOf, sampleOf } from './target-pattern.ts';
 import { templateVariables } from './templates.ts';
 import { formatPath } from './value.ts';
 
@@ -11,6 +11,8 @@ export interface PlaceRules {
   system?(options: unknown): string;
   placeProblem(name: string, fields: unknown, options: unknown): string | null;
   identity(name: string, fields: unknown): string;
+  /** Whether keys of the place may have any name that begins with its own. Without it, none has the name of another place or of its keys. */
+  reachesBelow?(fields: unknown): boolean;
 }
 
 /** By kind. */
@@ -26,6 +28,7 @@ interface Claim {
   readonly connection: string;
   /** Names of targets inside the connected system. */
   readonly pattern: string;
+  readonly reachesBelow: boolean;
 }
 
 /**
@@ -52,6 +55,7 @@ export function checkTargets(bundle: Bundle, kinds: PlaceRulesByKind, skipped: R
           index,
           sink: destination.sink,
           connection: `${connection.kind} ${kind.system?.(connection.options) ?? stableJson(connection.options)}`,
+          reachesBelow: kind.reachesBelow?.(destination.fields) ?? false,
         };
         claims.push(...patterns.map((pattern) => ({ ...base, pattern })));
       }
@@ -105,7 +109,7 @@ function sharedByEnvironments(destination: Destination, places: readonly { route
   return null;
 }
 
-/** Every two destinations that can write one target. Sorted by the text that their targets begin with, only neighbours can meet. */
+/** Every two destinations that can write one target or one key. Sorted by the text that their targets begin with, only neighbours can meet. */
 function sharedTargets(claims: readonly Claim[]): Problem[] {
   const order = new Map(claims.map((claim, index) => [claim, index]));
   const sorted = claims
@@ -117,7 +121,7 @@ function sharedTargets(claims: readonly Claim[]): Problem[] {
       const neighbour = sorted[next];
       if (!neighbour?.head.startsWith(head)) break;
       const other = neighbour.claim;
-      if (other.connection !== claim.connection || sameDestination(claim, other) || !canMeet(claim.pattern, other.pattern)) continue;
+      if (other.connection !== claim.connection || sameDestination(claim, other) || !canShare(claim, other)) continue;
       const [first, second] = (order.get(claim) ?? 0) < (order.get(other) ?? 0) ? [claim, other] : [other, claim];
       const key = placeKey(second.tenant, second.rule, second.index);
       const id = `${key} ${placeKey(first.tenant, first.rule, first.index)}`;
@@ -127,6 +131,15 @@ function sharedTargets(claims: readonly Claim[]): Problem[] {
   return [...problems.values()];
 }
 
+function canShare(a: Claim, b: Claim): boolean {
+  return canMeet(a.pattern, b.pattern) || reaches(a, b) || reaches(b, a);
+}
+
+/** Whether a key of one can be the other, or one of its keys. */
+function reaches(outer: Claim, inner: Claim): boolean {
+  return outer.reachesBelow && canBegin(outer.pattern, inner.pattern);
+}
+
 function sameDestination(a: Claim, b: Claim): boolean {
   return a.tenant === b.tenant && a.rule === b.rule && a.index === b.index;
 }
@@ -134,7 +147,9 @@ function sameDestination(a: Claim, b: Claim): boolean {
 function sharedMessage(first: Claim, second: Claim): string {
   const names = [first, second].map(({ tenant, rule, index, sink }) => `rule ${rule} of tenant ${tenant} (to[${index}], sink ${sink})`);
   const where = first.pattern === second.pattern ? formatPattern(first.pattern) : `${formatPattern(first.pattern)} and ${formatPattern(second.pattern)}`;
-  return `${names.join(' and ')} can write the same target (${where}); a target has one writer: give one of them another place`;
+  if (canMeet(first.pattern, second.pattern))
+    return `${names.join(' and ')} can write the same target (${where}); a target has one writer: give one of them another place`;
+  return `${names.join(' and ')} can write the same key (${where}: one is below the other); a key has one writer: give one of them another place`;
 }
 
 /** JSON with sorted keys; equal options give equal texts. */

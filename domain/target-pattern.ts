@@ -31,6 +31,17 @@ export function headOf(pattern: string): string {
 /** Whether some name belongs to both patterns. A variable that stands twice counts as two: told too often rather than too seldom. */
 export function canMeet(a: string, b: string): boolean {
   if (headOf(a) === a && headOf(b) === b) return a === b;
+  return canGetTo(a, b, (x, y) => isEnd(x, a) && isEnd(y, b));
+}
+
+/** Whether some name of `b` begins with one of `a`. */
+export function canBegin(a: string, b: string): boolean {
+  if (headOf(a) === a && headOf(b) === b) return b.startsWith(a);
+  return canGetTo(a, b, (x) => isEnd(x, a));
+}
+
+/** Whether the same characters can take both patterns to where `isThere` says. */
+function canGetTo(a: string, b: string, isThere: (x: State, y: State) => boolean): boolean {
   const seen = new Set<number>();
   const open: (readonly [State, State])[] = [[start, start]];
   for (let pair = open.pop(); pair; pair = open.pop()) {
@@ -38,7 +49,7 @@ export function canMeet(a: string, b: string): boolean {
     const id = stateId(x, a) * (2 * b.length + 2) + stateId(y, b);
     if (seen.has(id)) continue;
     seen.add(id);
-    if (isEnd(x, a) && isEnd(y, b)) return true;
+    if (isThere(x, y)) return true;
     for (const left of steps(x, a)) {
       for (const right of steps(y, b)) if (shareCharacter(left.takes, right.takes)) open.push([left.to, right.to]);
     }

@@ -36,6 +36,8 @@ export const consul = defineSink({
   system: systemOf,
   placeProblem: (name, { layout }) => placeNameProblem(name, layout),
   identity: (name) => name,
+  // With `/` a key can be a folder further down; other separators leave the names below a prefix without one.
+  reachesBelow: ({ layout, separator }) => layout === 'keys' && separator === '/',
 
   render(entry, { layout, format, separator }): RenderedEntry {
     const key = formatPath(entry.path);

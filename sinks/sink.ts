@@ -88,6 +88,8 @@ export interface SinkDefinition<Options = unknown, Fields extends DestinationFie
    * Redis key prefixes, file paths after normalisation; mostly the place name itself.
    */
   identity(name: string, fields: Fields): string;
+  /** Whether keys of the place may have any name that begins with its own, so that no other target may begin with it (I11). Without it, they do not. */
+  reachesBelow?(fields: Fields): boolean;
   /**
    * The canonical form of an entry: what the sink will store is what it will read back. Throws SinkError `unsupported` or `too-large`
    * for a key or value that the system cannot take, naming the limit.

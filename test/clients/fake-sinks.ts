@@ -10,6 +10,7 @@ export const fakeSinks: BundleSinks = {
     destination: z.strictObject({ layout: z.enum(['hash', 'keys']).default('hash') }),
     placeProblem: (name) => (/\s/.test(name) ? 'must not hold white space' : null),
     identity: (name) => name,
+    reachesBelow: (fields) => (fields as { below?: boolean }).below === true,
   },
   linux: {
     options: z.strictObject({ host: z.string() }),

@@ -52,6 +52,16 @@ describe('targets with two writers (I11)', () => {
     expect(problems({ a, b })).toEqual([expect.stringMatching(/^tenants\.b\.rules\.two\.to\.0\.place: rule one of tenant a .* and rule two of tenant b /)]);
   });
 
+  test('are refused where a key of one can be below the other, whichever comes first', () => {
+    const below = (place: string): Destination => ({ ...at('cache', place), layout: 'keys', fields: { below: true } });
+    const shared = (one: Destination, two: Destination) => problems({ acme: tenant({ one: rule(main, one), two: rule(main, two) }) });
+    for (const found of [shared(below('acme/{env}/'), at('cache', 'acme/{env}/web/x')), shared(at('cache', 'acme/{env}/web/'), below('acme/{env}/'))])
+      expect(found).toEqual([expect.stringMatching(/^tenants\.acme\.rules\.two\.to\.0\.place: rule one .* and rule two .* can write the same key/)]);
+    expect(shared(at('cache', 'acme/{env}/'), at('cache', 'acme/{env}/web/'))).toEqual([]);
+    expect(shared(below('acme/{env}/web/'), at('cache', 'acme/{env}/'))).toEqual([]);
+    expect(shared(below('acme/{env}/web/'), at('cache', 'acme/{env}/worker/'))).toEqual([]);
+  });
+
   test('are told apart by another connection, another kind or {tenant}', () => {
     const a = tenant({ one: rule(main, at('cache', 'x:{env}')) });
     const b = tenant({ one: rule(main, at('cache', 'x:{env}')) }, { cache: { kind: 'redis', options: { url: 'redis://other' } } });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { anyNumber, anySlug, canMeet, formatPattern, sampleOf, slugTail } from '../../domain/target-pattern.ts';
+import { anyNumber, anySlug, canBegin, canMeet, formatPattern, sampleOf, slugTail } from '../../domain/target-pattern.ts';
 
 describe('patterns of targets', () => {
   test.each([
@@ -47,6 +47,19 @@ describe('patterns of targets', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  test.each([
+    ['a/', 'a/b/', true],
+    ['a/', 'a/', true],
+    [`${anySlug}/`, `a/${anySlug}/c`, true],
+    [`a/${anySlug}/`, `${anySlug}/b/${anySlug}`, true],
+    [`a${slugTail}`, 'abc', true],
+    ['a/b/', 'a/', false],
+    [`a/${anySlug}/`, 'a/b', false],
+    [`${anyNumber}/`, `a/${anySlug}`, false],
+  ])('%j begins some name of %j: %j', (a, b, expected) => {
+    expect(canBegin(a, b)).toBe(expected);
   });
 });
 

@@ -29,6 +29,12 @@ describe('options', () => {
   });
 });
 
+test('keys of a place are anywhere below it only where folders are made of their paths', () => {
+  const reaches = (given: object) => consul.reachesBelow?.(consul.destination.parse(given));
+  expect(reaches({ separator: '/' })).toBe(true);
+  expect([reaches({}), reaches({ layout: 'document', separator: '/' })]).toEqual([false, false]);
+});
+
 describe('limits are told before anything is written', () => {
   const fields = consul.destination.parse({});
   const document = consul.destination.parse({ layout: 'document' });
