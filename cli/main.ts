@@ -83,6 +83,20 @@ withBundle(answering(program.command('resume')))
     }),
   );
 
+const codec = program.command('codec').description('the keys of encrypted payloads');
+
+answering(codec.command('key'))
+  .description('make a new key')
+  .action((options: AnswerOptions) => runCommand(options, async () => (await import('./codec.ts')).runCodecKey()));
+
+withBundle(answering(codec.command('status')))
+  .description('which keys are still needed, and by what')
+  .action((options: AnswerOptions & { readonly bundle?: string }) => runCommand(options, async () => (await import('./codec.ts')).runCodecStatus(options)));
+
+withBundle(answering(codec.command('rotate')))
+  .description('let the open runs of every tenant go on with the newest key')
+  .action((options: AnswerOptions & { readonly bundle?: string }) => runCommand(options, async () => (await import('./codec.ts')).runCodecRotate(options)));
+
 running(program.command('api'))
   .description('run the api, which takes the webhooks')
   .action((options: AnswerOptions) => runProcess(options, async () => (await import('../api/main.ts')).runApi()));

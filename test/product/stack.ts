@@ -46,6 +46,8 @@ export interface Stack {
   workerParts(): Promise<WorkerParts>;
   stopWorker(): Promise<void>;
   startWorker(): Promise<void>;
+  /** Starts api and workers again with another VARTRACK_CODEC_KEY, as a deployment does. The stack has to be encrypted. */
+  rekey(codecKey: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -103,7 +105,8 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   const { address, namespace } = inject('temporal');
   process.env['TEMPORAL_ADDRESS'] = address;
   process.env['TEMPORAL_NAMESPACE'] = namespace;
-  const env = {
+  let { codecKey } = options;
+  const environment = () => ({
     ...options.env,
     STACK_WEBHOOK_SECRET: SECRET,
     VARTRACK_BUNDLE: bundlePath,
@@ -111,21 +114,21 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     VARTRACK_API_PORT: '0',
     VARTRACK_METRICS_PORT: '0',
     VARTRACK_TASK_QUEUE: taskQueue,
-    ...(options.codecKey !== undefined && { VARTRACK_CODEC_KEY: options.codecKey }),
-  };
-  const temporal = await connectTemporal(options.codecKey);
+    ...(codecKey !== undefined && { VARTRACK_CODEC_KEY: codecKey }),
+  });
+  let temporal = await connectTemporal(codecKey);
   await registerSearchAttributes(temporal.connection, temporal.namespace);
   // The SDK refuses two workers of one task queue on one connection.
   const natives = await Promise.all(Array.from({ length: options.workers ?? 1 }, () => NativeConnection.connect({ address })));
-  const api = await startApi(env, createLogger({ name: 'api', level: 'silent' }));
-  const workflowBundle = await workflowsOf(options.codecKey === undefined ? 'plain' : 'encrypted');
+  let api = await startApi(environment(), createLogger({ name: 'api', level: 'silent' }));
+  const workflowBundle = await workflowsOf(codecKey === undefined ? 'plain' : 'encrypted');
   let bundle = await loadBundle(bundlePath, sinkDefinitions);
   let workers: readonly RunningWorker[] = [];
   await startWorker();
   await startDriftWatches(temporal.client, [tenant], taskQueue);
 
   async function startWorker(): Promise<void> {
-    const { codecKey, maxActivities } = options;
+    const { maxActivities } = options;
     const given = { ...(codecKey !== undefined && { codecKey }), ...(maxActivities !== undefined && { maxActivities }) };
     workers = await Promise.all(
       natives.map((native, index) =>
@@ -139,7 +142,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
       temporal,
       bundle: () => bundle,
       definitions: options.definitions ?? sinkDefinitions,
-      resolveCredential: createCredentialResolver({ env, baseDirectory: directory }),
+      resolveCredential: createCredentialResolver({ env: environment(), baseDirectory: directory }),
       cacheDirectory: join(directory, 'cache'),
       taskQueue,
     };
@@ -156,8 +159,12 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   const stack: Stack = {
     tenant,
     directory,
-    api,
-    temporal,
+    get api() {
+      return api;
+    },
+    get temporal() {
+      return temporal;
+    },
     repository,
     deliver: (commit, { branch = 'main', ...options } = {}) => stack.post({ ref: `refs/heads/${branch}`, commit, by: 'ann' }, options),
     async post(event, { delivery = randomUUID(), secret = SECRET } = {}) {
@@ -197,6 +204,14 @@ export async function openStack(options: StackOptions): Promise<Stack> {
       workers = [];
     },
     startWorker,
+    async rekey(newKey) {
+      await Promise.all([stack.stopWorker(), api.stop()]);
+      await temporal.close();
+      codecKey = newKey;
+      temporal = await connectTemporal(codecKey);
+      api = await startApi(environment(), createLogger({ name: 'api', level: 'silent' }));
+      await startWorker();
+    },
     async close() {
       await temporal.client.workflow
         .getHandle(`drift/${tenant}`)
