@@ -7,6 +7,10 @@ export interface SinkLink {
   use<T>(act: (sink: Sink) => Promise<T>): Promise<T>;
   /** The next use connects anew. Those that go on are let finish. */
   renew(): void;
+  /** From now on, a connection lasts no longer than the calls on it. */
+  retire(): void;
+  /** Whether there is a connection, or one is being made. */
+  isOpen(): boolean;
   /** Closes at once and for good, whoever uses it. */
   close(): Promise<void>;
 }
@@ -21,6 +25,7 @@ export function createSinkLink(connect: () => Promise<Sink>, idleMs: number | nu
   const open = new Set<Connection>();
   let current: Connection | undefined;
   let idle: NodeJS.Timeout | undefined;
+  let retired = false;
   let closed = false;
 
   function connection(): Connection {
@@ -58,11 +63,17 @@ export function createSinkLink(connect: () => Promise<Sink>, idleMs: number | nu
         return await act(await made.sink);
       } finally {
         made.users--;
-        if (made.users === 0 && made !== current) void end(made);
+        if (made.users === 0 && retired && made === current) renew();
+        else if (made.users === 0 && made !== current) void end(made);
         else if (made.users === 0 && idleMs !== null) idle = setTimeout(renew, idleMs).unref();
       }
     },
     renew,
+    retire() {
+      retired = true;
+      renew();
+    },
+    isOpen: () => open.size > 0,
     async close() {
       closed = true;
       clearTimeout(idle);

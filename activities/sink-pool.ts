@@ -44,12 +44,15 @@ export function createSinkPool(
   { observer, circuit = CIRCUIT_POLICY, patienceMs = PATIENCE_MS, now = Date.now }: SinkPoolOptions = {},
 ): SinkPool {
   const entries = new Map<string, Entry>();
-  /** Links of before a reload that somebody may still be working with. */
-  const outdated: SinkLink[] = [];
+  /** Links of before a reload that somebody is still working with. */
+  const outdated = new Set<SinkLink>();
+  let closed = false;
 
   function make(name: SinkName, connection: SinkConnection, definition: SinkDefinition): Entry {
     const { concurrency = DEFAULT_CONCURRENCY, idleMs = DEFAULT_IDLE_MS } = connection;
-    const connect = (): Promise<Sink> => {
+    const connect = async (): Promise<Sink> => {
+      if (closed) throw new SinkError('unavailable', 'the worker closes its connections');
+      if (entries.get(keyOf(name.tenant, name.sink))?.link !== link) outdated.add(link);
       // A connection that was dropped because its credentials were refused must not get the same again out of a memory.
       const notBefore = Date.now();
       return definition.connect(connection.options, async (reference) => resolve(reference, { notBefore }));
@@ -71,8 +74,9 @@ export function createSinkPool(
       const entry = entries.get(key);
       if (entry?.options === JSON.stringify(connection)) return Promise.resolve(entry.sink);
       if (entry) {
-        entry.link.renew();
-        outdated.push(entry.link);
+        entry.link.retire();
+        for (const link of outdated) if (!link.isOpen()) outdated.delete(link);
+        outdated.add(entry.link);
       }
       const made = make({ tenant, sink: name, kind: connection.kind }, connection, definition);
       entries.set(key, made);
@@ -80,7 +84,9 @@ export function createSinkPool(
     },
     drop: (tenant, name) => entries.get(keyOf(tenant, name))?.link.renew(),
     async close() {
-      const links = [...outdated.splice(0), ...[...entries.values()].map(({ link }) => link)];
+      closed = true;
+      const links = [...outdated, ...[...entries.values()].map(({ link }) => link)];
+      outdated.clear();
       entries.clear();
       await Promise.all(links.map((link) => link.close()));
     },

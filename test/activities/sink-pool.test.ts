@@ -73,6 +73,31 @@ describe('connections of a worker', () => {
     expect(it.closed).toHaveLength(0);
   });
 
+  test('of before a reload that are used once more last only as long as that call', async () => {
+    const it = poolOf({ hangs: true });
+    const former = await it.get({ options: 1, idleMs: null });
+    const current = await it.get({ options: 2 });
+    const calls = [read(current), read(former), read(former)];
+    await expect.poll(() => it.hanging.length).toBe(3);
+    it.hanging.pop()?.('answers');
+    await calls.pop();
+    expect(it.closed).toEqual([]);
+    for (const answer of it.hanging) answer('answers');
+    await Promise.all(calls);
+    await expect.poll(() => it.closed).toEqual([1]);
+    expect(it.connected).toHaveLength(2);
+  });
+
+  test('of before a reload are not made any more once all are closed', async () => {
+    const it = poolOf();
+    const former = await it.get({ options: 1 });
+    for (const options of [2, 3, 4]) await read(await it.get({ options }));
+    await expect.poll(() => it.closed).toEqual([2, 3]);
+    await it.pool.close();
+    await expect(read(former)).rejects.toThrow('the worker closes its connections');
+    expect(it.connected).toEqual([2, 3, 4]);
+  });
+
   test('to a sink that the bundle does not have are an error that names it', async () => {
     const it = poolOf();
     await expect(it.pool.get(bundleOf({}), 'acme', 'other')).rejects.toThrow('tenant acme has no sink other');
