@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { loadBundle } from '../clients/bundle.ts';
 import { checkCodecKey } from '../clients/check-codec-key.ts';
 import { parseCodecKeys } from '../clients/codec-key.ts';
-import { createCredentialResolver } from '../clients/credentials.ts';
+import { createCredentials } from '../clients/credentials.ts';
 import { createLogger, type Logger } from '../clients/logger.ts';
 import { createPayloadCodec } from '../clients/payload-codec.ts';
 import { readSecretFiles } from '../clients/secret-files.ts';
@@ -32,7 +32,6 @@ export async function startApi(env: Readonly<Record<string, string | undefined>>
   const settings = parseEnvironment(apiEnvironmentSchema, await readSecretFiles(env));
   const logger = log ?? createLogger({ name: 'api', level: settings.LOG_LEVEL });
   const metrics = createApiMetrics();
-  const resolveCredential = createCredentialResolver({ env, baseDirectory: dirname(settings.VARTRACK_BUNDLE) });
   const holder = await createBundleHolder(
     async () => loadBundle(settings.VARTRACK_BUNDLE, sinkDefinitions),
     (outcome, err) => {
@@ -43,6 +42,7 @@ export async function startApi(env: Readonly<Record<string, string | undefined>>
     },
   );
   metrics.bundleLoaded.setToCurrentTime();
+  const credentials = createCredentials({ env, baseDirectory: dirname(settings.VARTRACK_BUNDLE) }, holder.current);
   const link = createTemporalLink(async () => {
     const temporal = await connectTemporal(settings.VARTRACK_CODEC_KEY);
     try {
@@ -58,7 +58,7 @@ export async function startApi(env: Readonly<Record<string, string | undefined>>
   let draining = false;
   const app = createApp({
     bundle: holder.current,
-    resolveCredential,
+    resolveCredential: credentials.resolve,
     startSync: async (stream, request, signal) => startSync(link.temporal().client, stream, request, { signal, taskQueue: settings.VARTRACK_TASK_QUEUE }),
     probeTemporal: async (signal) => {
       const { connection } = link.temporal();
@@ -83,7 +83,7 @@ export async function startApi(env: Readonly<Record<string, string | undefined>>
     async stop() {
       draining = true;
       await server.drain();
-      await Promise.all([metricsServer.drain(1_000), link.close()]);
+      await Promise.all([metricsServer.drain(1_000), link.close(), credentials.close()]);
     },
   };
 }

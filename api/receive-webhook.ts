@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Request, Response } from 'express';
 import { ZodError } from 'zod';
 import { matchGlob } from '../clients/glob.ts';
-import type { Bundle, Repository } from '../domain/bundle.ts';
+import type { Bundle, CredentialReference, Repository } from '../domain/bundle.ts';
 import { rulesOf, streamOf, type RefEvent } from '../domain/routing.ts';
 import type { ResolveCredential } from '../sinks/sink.ts';
 import type { SyncRequest } from '../workflows/messages.ts';
@@ -39,6 +39,8 @@ export interface WebhookDependencies {
   readonly now: () => number;
 }
 
+const REREAD_AFTER_MS = 5_000;
+
 /** The whole story of one webhook. Nothing of the body is looked at before its signature is known to be good. */
 export function createWebhookReceiver(deps: WebhookDependencies): (request: Request, response: Response) => Promise<void> {
   const readBody = createBodyReader({ maxBytes: deps.maxBodyBytes, maxTotalBytes: 10 * deps.maxBodyBytes });
@@ -62,10 +64,10 @@ export function createWebhookReceiver(deps: WebhookDependencies): (request: Requ
     const body = await readBody(request, response);
     if (body.kind !== 'read') return refuseBody(response, body.kind, deps.maxBodyBytes);
 
-    const secret = await readSecret(deps, response, webhookSecret);
-    if (!secret) return answerWhy(response, 'unavailable', 'the webhook secret of the repository cannot be read; its log line says why');
-    if (!provider.verify(request.headers, body.bytes, secret, deps.now()))
-      return answerWhy(response, 'bad-signature', `the signature of a ${repository.provider} webhook is missing, wrong or too old`);
+    const isSigned = (secret: string): boolean => provider.verify(request.headers, body.bytes, secret, deps.now());
+    const signature = await checkSignature({ deps, response, reference: webhookSecret, budget, isSigned });
+    if (signature === 'unknown') return answerWhy(response, 'unavailable', 'the webhook secret of the repository cannot be read; its log line says why');
+    if (signature === 'bad') return answerWhy(response, 'bad-signature', `the signature of a ${repository.provider} webhook is missing, wrong or too old`);
     if (!(await isWithinLimit(request, response))) return;
     if (deliveryId !== null && deliveries.has(tenantName, repositoryName, deliveryId))
       return answerWhy(response, 'repeated', 'this delivery was accepted before');
@@ -89,7 +91,11 @@ export function createWebhookReceiver(deps: WebhookDependencies): (request: Requ
         // Two tags of one delivery may feed one stream; the workflow takes equal ids for one request.
         const id = streams.length === 1 ? requestId : `${requestId}#${index}`;
         const sync = toSyncRequest(id, change, event.by);
-        const run = await within(budget, deps.startSync({ tenant: tenantName, repository: repositoryName, stream }, sync, budget));
+        const run = await within(
+          budget,
+          deps.startSync({ tenant: tenantName, repository: repositoryName, stream }, sync, budget),
+          'Temporal did not answer in time',
+        );
         runs.push({ ...run, stream, links: deps.linkTo ? { ui: deps.linkTo(run) } : {} });
       }
     } catch (error) {
@@ -125,15 +131,30 @@ function refuseBody(response: Response, kind: Exclude<Body['kind'], 'read'>, max
   else answerWhy(response, 'malformed', 'the request ended before its body did');
 }
 
-async function readSecret(deps: WebhookDependencies, response: Response, reference: Parameters<ResolveCredential>[0]): Promise<string | null> {
+interface SignatureCheck {
+  readonly deps: WebhookDependencies;
+  readonly response: Response;
+  readonly reference: CredentialReference;
+  readonly budget: AbortSignal;
+  readonly isSigned: (secret: string) => boolean;
+}
+
+async function checkSignature({ deps, response, reference, budget, isSigned }: SignatureCheck): Promise<'good' | 'bad' | 'unknown'> {
   try {
-    const secret = await deps.resolveCredential(reference);
-    if (secret === '') throw new Error('the webhook secret is empty');
-    return secret;
+    if (isSigned(await readSecret(deps, reference, budget))) return 'good';
+    // It may have been rotated since it was read. Strangers can ask for this, so it is not read again more often than that.
+    const notBefore = Date.now() - REREAD_AFTER_MS;
+    return 'vault' in reference && isSigned(await readSecret(deps, reference, budget, notBefore)) ? 'good' : 'bad';
   } catch (error) {
     response.locals['error'] = error;
-    return null;
+    return 'unknown';
   }
+}
+
+async function readSecret({ resolveCredential }: WebhookDependencies, reference: CredentialReference, budget: AbortSignal, notBefore = 0): Promise<string> {
+  const secret = await within(budget, resolveCredential(reference, { notBefore }), 'the webhook secret could not be read in time');
+  if (secret === '') throw new Error('the webhook secret is empty');
+  return secret;
 }
 
 function parseEvent(parse: () => WebhookEvent): { readonly event: WebhookEvent } | { readonly malformed: string } {
@@ -152,9 +173,9 @@ function toSyncRequest(id: string, { kind, ref, commit }: RefChange, by: string 
 }
 
 /** A call that does not heed its signal must not keep the sender waiting either. */
-function within<T>(budget: AbortSignal, work: Promise<T>): Promise<T> {
+function within<T>(budget: AbortSignal, work: Promise<T>, late: string): Promise<T> {
   return new Promise((resolve, reject) => {
-    const giveUp = () => reject(new Error('Temporal did not answer in time'));
+    const giveUp = () => reject(new Error(late));
     if (budget.aborted) giveUp();
     budget.addEventListener('abort', giveUp, { once: true });
     work.then(resolve, reject).finally(() => budget.removeEventListener('abort', giveUp));

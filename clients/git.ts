@@ -17,6 +17,7 @@ import { createGitRunner } from './git/run-git.ts';
 import { createSharedWork } from './git/shared-work.ts';
 import type { NamedObject } from './git/read-tree.ts';
 import { openSnapshot, type Reading } from './git/snapshot.ts';
+import { withAccess } from './git/with-access.ts';
 
 export { GitError, type GitErrorReason } from './git/git-error.ts';
 
@@ -140,7 +141,7 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
     const remote = remoteOf(repository);
     const mirror = mirrorOf(remote);
     const request = { remote, mirror, revision, timeoutMs: limits.fetchTimeoutMs, maxMirrorBytes: limits.maxMirrorBytes, signal, started };
-    const attempt = async (): Promise<Fetched> => fetchRevision(runner, { ...request, access: await access.for(repository, remote) });
+    const attempt = async (): Promise<Fetched> => withAccess(access, repository, remote, async (given) => fetchRevision(runner, { ...request, access: given }));
     const { commit, ref, packs } = await mending(mirror, log, attempt, attempt);
     keeping.keep({ mirror, commit, ref });
     if (packs > MANY_PACKS) void queueOf(mirror)(() => tidy(mirror));
@@ -209,7 +210,7 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
     fetch,
     heads: async (repository, signal) => {
       const remote = remoteOf(repository);
-      return remoteRefs(runner, remote, await access.for(repository, remote), limits.commandTimeoutMs, signal);
+      return withAccess(access, repository, remote, async (given) => remoteRefs(runner, remote, given, limits.commandTimeoutMs, signal));
     },
     open: async (repository, commit, signal) => {
       const mirror = mirrorOf(remoteOf(repository));

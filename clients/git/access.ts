@@ -15,11 +15,13 @@ export interface Access {
   readonly variables: Settings;
   /** Taken out of whatever git says. */
   readonly secrets: readonly string[];
+  /** Tells one credential from another, within this process. */
+  readonly fingerprint: string;
 }
 
 export interface AccessProvider {
   /** Reads the credential now: it may have been rotated since the last time. */
-  for(repository: Repository, remote: Remote): Promise<Access>;
+  for(repository: Repository, remote: Remote, options?: { readonly notBefore?: number }): Promise<Access>;
   close(): Promise<void>;
 }
 
@@ -69,22 +71,24 @@ export function createAccess(resolve: ResolveCredential): AccessProvider {
   }
 
   return {
-    for: async (repository, remote) => {
+    for: async (repository, remote, options) => {
       const { credentials, provider } = repository;
-      if (!credentials) return { settings: {}, variables: remote.protocol === 'ssh' ? { GIT_SSH_COMMAND: SSH, GIT_SSH_VARIANT: 'ssh' } : {}, secrets: [] };
+      if (!credentials)
+        return { settings: {}, variables: remote.protocol === 'ssh' ? { GIT_SSH_COMMAND: SSH, GIT_SSH_VARIANT: 'ssh' } : {}, secrets: [], fingerprint: '' };
       if ('token' in credentials) {
         if (remote.origin === '') throw new GitError('rejected', `${remote.url} cannot be read with a token; use an https URL, or credentials.sshKey`);
-        const token = (await resolve(credentials.token)).trim();
+        const token = (await resolve(credentials.token, options)).trim();
         const username = credentials.username ?? USERNAMES[provider];
         if (token === '' || /[\r\n\0]/.test(token + username)) throw new GitError('unauthorized', `the token for ${remote.url} is empty or has several lines`);
         return {
           settings: { [`credential.${remote.origin}.helper`]: HELPER },
           variables: { VARTRACK_GIT_USERNAME: username, VARTRACK_GIT_PASSWORD: token },
           secrets: [token],
+          fingerprint: hash(token),
         };
       }
       if (remote.protocol !== 'ssh') throw new GitError('rejected', `${remote.url} cannot be read with an ssh key; use an ssh URL, or credentials.token`);
-      const [key, knownHosts] = await Promise.all([resolve(credentials.sshKey), resolve(credentials.knownHosts)]);
+      const [key, knownHosts] = await Promise.all([resolve(credentials.sshKey, options), resolve(credentials.knownHosts, options)]);
       const hosts = join(await privateDirectory(), `known-hosts-${hash(knownHosts)}`);
       await writeFile(hosts, knownHosts.endsWith('\n') ? knownHosts : `${knownHosts}\n`, { mode: 0o600 });
       const { socket } = await agentOf(key);
@@ -92,6 +96,7 @@ export function createAccess(resolve: ResolveCredential): AccessProvider {
         settings: {},
         variables: { SSH_AUTH_SOCK: socket, GIT_SSH_VARIANT: 'ssh', GIT_SSH_COMMAND: `${SSH} -o 'UserKnownHostsFile="${hosts}"'` },
         secrets: [],
+        fingerprint: hash(key + knownHosts),
       };
     },
     close: async () => {

@@ -48,7 +48,9 @@ export function createCredentialCache(managers: SecretManagers, now: () => numbe
     try {
       return (await mine.value).reveal();
     } catch (error) {
-      if (remembered.get(key) === mine) remembered.delete(key);
+      // Who asked for a newer one does not take the last one from all others.
+      if (remembered.get(key) === mine && known) remembered.set(key, known);
+      else if (remembered.get(key) === mine) remembered.delete(key);
       throw error;
     }
   };

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AppDependencies } from '../../api/app.ts';
 import type { Provider } from '../../domain/bundle.ts';
+import type { ResolveCredential } from '../../sinks/sink.ts';
 import { bundleOf, repositoryOf, startApiUnderTest, type ApiUnderTest } from './api-under-test.ts';
 import { delivery, fixture, GITLAB_SIGNING_TOKEN, hexHmac, SECRET, standardWebhook } from './signed-delivery.ts';
 
@@ -285,6 +286,29 @@ describe('a webhook is refused', () => {
     await start({ resolveCredential: () => Promise.reject(new Error('environment variable HOOK is not set')) });
     expect(await api.send(HOOK, push())).toMatchObject({ status: 503 });
     await expect.poll(() => api.logText()).toContain('HOOK is not set');
+  });
+
+  it('with 503 inside the budget when its secret is not read in time', async () => {
+    await start({ answerBudgetMs: 50, resolveCredential: () => new Promise(() => undefined) });
+    expect(await api.send(HOOK, push())).toMatchObject({ status: 503 });
+    await expect.poll(() => api.logText()).toContain('the webhook secret could not be read in time');
+  });
+
+  it('with 202 when its secret of Vault was rotated since it was read, and with 401 when it was not', async () => {
+    const rereads: number[] = [];
+    const bundle = bundleOf({ config: repositoryOf('github', { webhookSecret: { vault: 'vault:hooks#secret', tenant: 'acme' } }) });
+    let stored = SECRET;
+    const resolveCredential: ResolveCredential = async (_reference, { notBefore = 0 } = {}) => {
+      if (notBefore > 0) rereads.push(notBefore);
+      return notBefore > 0 ? stored : 'the one before';
+    };
+    await start({ bundle: () => bundle, resolveCredential });
+    expect(await api.send(HOOK, push())).toMatchObject({ status: 202 });
+    stored = 'the one before';
+    expect(await api.send(HOOK, push())).toMatchObject({ status: 401 });
+    expect(rereads).toHaveLength(2);
+    // Strangers must not make it read for each webhook that they make up.
+    for (const notBefore of rereads) expect(notBefore).toBeLessThan(Date.now() - 4_000);
   });
 
   it('with 500 and no word of the cause when something unforeseen breaks', async () => {

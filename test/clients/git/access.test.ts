@@ -69,6 +69,34 @@ it('reads with a token over http', async () => {
   expect((await (await git.open(repository, commit)).read(['a.yaml'])).size).toBe(1);
 });
 
+it('asks once more for a token of Vault that was refused, and goes on with another one', async () => {
+  const commit = remote.commit({ 'a.yaml': 'a: 1' });
+  const repository = { ...(await serve()), credentials: { token: { vault: 'vault:git#token', tenant: 'acme' } } };
+  const asked: boolean[] = [];
+  const remembering = createGit({
+    cacheDirectory,
+    resolve: async (_reference, { notBefore } = {}) => {
+      asked.push(notBefore !== undefined);
+      return notBefore === undefined ? 'old' : TOKEN;
+    },
+    allowFileRepositories: false,
+  });
+  try {
+    expect(await remembering.fetch(repository, 'refs/heads/main', signal)).toEqual({ commit });
+    expect((await remembering.heads(repository, signal)).get('refs/heads/main')).toBe(commit);
+    expect(asked).toEqual([false, true, false, true]);
+  } finally {
+    await remembering.close();
+  }
+});
+
+it('tells that a token of Vault is refused when there is no other', async () => {
+  remote.commit({ 'a.yaml': 'a: 1' });
+  const repository = { ...(await serve()), credentials: { token: { vault: 'vault:git#token', tenant: 'acme' } } };
+  token = 'wrong';
+  await expect(git.heads(repository, signal)).rejects.toMatchObject({ reason: 'unauthorized' });
+});
+
 it('fetches a commit that no ref points at, and opens one it never fetched', async () => {
   const first = remote.commit({ a: '1' });
   remote.commit({ a: '2' });
