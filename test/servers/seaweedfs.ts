@@ -28,7 +28,17 @@ const ACTIONS: Readonly<Record<SeaweedUser, readonly string[]>> = {
   nobody: ['Read:another-bucket'],
 };
 const PORTS = ['-master.port', '-volume.port', '-filer.port', '-master.port.grpc', '-volume.port.grpc', '-filer.port.grpc', '-s3.port.grpc'] as const;
-const START = ['server', '-s3', '-ip=127.0.0.1', '-ip.bind=127.0.0.1', '-master.volumeSizeLimitMB=64', '-volume.max=100', '-s3.port.iceberg=0'];
+// Without the first it leaves log files in the system's folder for temporary files.
+const START = [
+  '-logtostderr=true',
+  'server',
+  '-s3',
+  '-ip=127.0.0.1',
+  '-ip.bind=127.0.0.1',
+  '-master.volumeSizeLimitMB=64',
+  '-volume.max=100',
+  '-s3.port.iceberg=0',
+];
 const scratch = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** Starts SeaweedFS with its S3 gateway on free ports of 127.0.0.1, with its data in a directory of its own. */
