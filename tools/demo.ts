@@ -1,27 +1,25 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Redis } from 'ioredis';
 import { connectTemporal, type Temporal } from '../clients/temporal.ts';
 import { cleanEnvironment } from './demo/clean-environment.ts';
 import { createConfigRepository } from './demo/config-repository.ts';
-import { writeExampleBundle } from './demo/example-bundle.ts';
 import { installHook } from './demo/install-hook.ts';
-import { createPlaces } from './demo/places.ts';
 import { createPrinter } from './demo/printer.ts';
-import { createServices, ServiceEnded, startRedis, startVarTrack } from './demo/services.ts';
-import { tellStory } from './demo/story.ts';
+import type { Scene } from './demo/scene.ts';
+import { createServices, ServiceEnded, startVarTrack } from './demo/services.ts';
 import { printTable } from './demo/table.ts';
+import { openTwoSinks } from './demo/two-sinks.ts';
 import type { Hook } from './demo/webhook.ts';
 import { startTemporalServer } from './dev/temporal-server.ts';
-import { findExecutable } from './get/find-executable.ts';
 import { getTemporalCli } from './get/temporal-cli.ts';
 
-const USAGE = `npm run demo -- [--keep] [--no-redis] [--ui-port PORT]
+const USAGE = `npm run demo -- [--all] [--keep] [--no-redis] [--ui-port PORT]
 
 Starts varTrack with a Temporal server and a Git repository of its own on this machine, and shows what it does.
+  --all            a sink of each kind instead of Redis and files; servers that are not there are built, which takes minutes the first time
   --keep           leaves all of it running until Ctrl-C, for pushes of your own
   --no-redis       files only, also where redis-server is installed
   --ui-port PORT   port of the Temporal UI; a free one by default`;
@@ -41,6 +39,7 @@ async function main(): Promise<number> {
   const services = createServices(directory);
   const interrupted = interruption(services.kill);
   const open: (() => Promise<void> | void)[] = [];
+  const scenes: Promise<Scene>[] = [];
   let showLogs = false;
   let told: number | undefined;
   try {
@@ -59,12 +58,22 @@ async function main(): Promise<number> {
   } finally {
     for (const close of open.toReversed()) await close();
     await services.stop();
+    // One that is still being opened is waited for: what it starts has to be stopped too.
+    for (const opening of scenes) await opening.then((scene) => scene.close()).catch(() => undefined);
     if (showLogs) tellLogs();
     if (options.keep) printer.line(`All is stopped. The repository, the files and the logs are still in ${directory}`);
     else await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  async function show({ keep, redis: wantsRedis, uiPort }: Options): Promise<number> {
+  async function openScene({ all, redis }: Options): Promise<Scene> {
+    if (!all) return openTwoSinks(services, directory, join(examples, 'vartrack.yaml'), { redis });
+    // With all the vendors' libraries it takes a second to load.
+    const { openAllSinks } = await import('./demo/all-sinks.ts');
+    return openAllSinks(join(examples, 'nine-sinks.yaml'), (line) => printer.line(`  ${line}`));
+  }
+
+  async function show(wanted: Options): Promise<number> {
+    const { keep, uiPort } = wanted;
     const ready = (what: string, where: string): void => printer.line(`  ${what.padEnd(12)} ${where}`);
     printer.heading('Starting varTrack and what it needs, on this machine only');
     // Temporal's configuration fails on a file without a profile.
@@ -72,21 +81,18 @@ async function main(): Promise<number> {
     cleanEnvironment(join(directory, 'temporal.toml'));
 
     const temporalCli = await getTemporalCli((line) => printer.line(`  ${line}`));
-    const redisServer = wantsRedis ? await findExecutable('redis-server') : undefined;
-    const [server, cache] = await Promise.all([
-      startTemporalServer({ program: temporalCli, uiPort, start: services.start }),
-      redisServer === undefined ? undefined : startRedis(services, redisServer, directory),
-    ]);
+    const opening = openScene(wanted);
+    scenes.push(opening);
+    const [server, scene] = await Promise.all([startTemporalServer({ program: temporalCli, uiPort, start: services.start }), opening]);
     ready('Temporal', `${server.address}, its UI at ${printer.paint('cyan', server.uiUrl)}`);
-    ready('Redis', cache?.url ?? 'not shown: there is no redis-server on PATH; the files are shown alone');
+    for (const [what, where] of scene.shown) ready(what, where);
 
-    const files = join(directory, 'acme');
-    await mkdir(files);
     const repository = await createConfigRepository(directory, join(examples, 'repository'));
     const bundle = join(directory, 'vartrack.yaml');
-    await writeExampleBundle(join(examples, 'vartrack.yaml'), bundle, { repository: repository.url, files, redis: cache?.url });
+    await scene.writeBundle(bundle, repository.url);
     ready('repository', repository.url);
 
+    Object.assign(process.env, scene.credentials);
     process.env['TEMPORAL_ADDRESS'] = server.address;
     process.env['TEMPORAL_NAMESPACE'] = server.namespace;
     const webhookSecret = randomBytes(24).toString('hex');
@@ -95,12 +101,8 @@ async function main(): Promise<number> {
 
     const temporal: Temporal = await connectTemporal(undefined);
     open.push(() => temporal.close());
-    const client = cache && new Redis(cache.url, { retryStrategy: () => null });
-    client?.on('error', () => undefined);
-    open.push(() => client?.disconnect());
     const hook: Hook = { url: `${apiUrl}/webhooks/acme/config`, secret: webhookSecret, repository: repository.url };
-    const places = createPlaces(files, client);
-    const steps = await tellStory({ client: temporal.client, repository, hook, places, printer });
+    const steps = await scene.tell({ client: temporal.client, repository, hook, printer });
     printTable(printer, steps);
 
     const code = steps.some(({ wrong }) => wrong.length > 0) ? 1 : 0;
@@ -111,7 +113,7 @@ async function main(): Promise<number> {
       `git clone ${repository.url} my-config && cd my-config`,
       'edit settings/production.yaml, then: git commit -am "My change" && git push',
       '',
-      `what was written   ${files}${cache ? ` and redis-cli -p ${cache.port} hgetall acme:production:settings` : ''}`,
+      `what was written   ${scene.written}`,
       `Temporal UI        ${server.uiUrl}`,
       `webhook address    ${hook.url} (its secret is in ${join(directory, 'hook.json')})`,
       `stop               Ctrl-C here, or kill ${process.pid}`,
@@ -129,6 +131,7 @@ async function main(): Promise<number> {
 }
 
 interface Options {
+  readonly all: boolean;
   readonly keep: boolean;
   readonly redis: boolean;
   readonly uiPort: number | undefined;
@@ -137,12 +140,18 @@ interface Options {
 function readOptions(): Options | string {
   try {
     const { values } = parseArgs({
-      options: { keep: { type: 'boolean' }, 'no-redis': { type: 'boolean' }, 'ui-port': { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        all: { type: 'boolean' },
+        keep: { type: 'boolean' },
+        'no-redis': { type: 'boolean' },
+        'ui-port': { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
     if (values.help) return USAGE;
     const port = values['ui-port'];
     if (port !== undefined && !/^[1-9]\d{0,4}$/.test(port)) return `--ui-port ${port} is no port\n\n${USAGE}`;
-    return { keep: values.keep ?? false, redis: !values['no-redis'], uiPort: port === undefined ? undefined : Number(port) };
+    return { all: values.all ?? false, keep: values.keep ?? false, redis: !values['no-redis'], uiPort: port === undefined ? undefined : Number(port) };
   } catch (error) {
     return `${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`;
   }

@@ -1,5 +1,5 @@
 import type { Printer } from './printer.ts';
-import type { Step } from './story.ts';
+import type { Step } from './steps.ts';
 
 /** Every step in one line, its run's page below it. */
 export function printTable(printer: Printer, steps: readonly Step[]): void {
