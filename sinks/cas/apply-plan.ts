@@ -3,11 +3,11 @@ import { intentLedger } from '../../domain/ledger.ts';
 import type { WritePlan } from '../../domain/plan.ts';
 import { SinkError } from '../errors.ts';
 import type { Receipt } from '../sink.ts';
-import type { ItemChange } from './cas-store.ts';
+import type { Item, ItemChange } from './cas-store.ts';
 import { announcedOf, changesOf, stepOf, targetOf, type Change, type Target } from './changes.ts';
 import { createClaim, type Claim } from './claim.ts';
 import type { Before, LedgerItem } from './ledger-item.ts';
-import { ABSENT, getLedger, getUndo, ledgerContent, moved, undoContent, where, type Seen, type Site } from './site.ts';
+import { ABSENT, getUndo, ledgerContent, ledgerIn, moved, undoContent, undoIn, where, within, type Seen, type Site } from './site.ts';
 import { undoOnce } from './undo-write.ts';
 import { bodyDigest, mergeChanges, type UndoChange, type UndoRecord } from './undo-record.ts';
 import { writeUnder } from './write-under.ts';
@@ -15,7 +15,7 @@ import { writeUnder } from './write-under.ts';
 /** One transaction where the system has one that takes it; else claim, undo record, puts, deletes, commit, each step conditional and resumable. */
 export async function applyPlan(site: Site, plan: WritePlan): Promise<Receipt> {
   const receipt = { generation: plan.ledger.generation, writes: plan.puts.length + plan.deletes.length };
-  const seen = await getLedger(site);
+  const { seen, found, undo } = await lookAround(site, plan);
   const now = seen?.content;
   // There is nothing left to give up: an earlier attempt has done it.
   if (plan.content === 'remove' && !now) return receipt;
@@ -28,8 +28,8 @@ export async function applyPlan(site: Site, plan: WritePlan): Promise<Receipt> {
 
   const isUnfinished = now?.before?.work !== undefined;
   const announced = isUnfinished ? announcedOf(site, plan) : [];
-  const targets = await lookAt(site, [...changesOf(site, plan), ...announced], isResumed);
-  const work: Work = { plan, targets, announced, before: beforeOf(now), claim: createClaim(site, seen?.version ?? null) };
+  const targets = targetsOf(site, [...changesOf(site, plan), ...announced], found, isResumed);
+  const work: Work = { plan, targets, announced, undo, before: beforeOf(now), claim: createClaim(site, seen?.version ?? null) };
   if (plan.content === 'keep' && !isUnfinished) await work.claim.write({ ledger: plan.ledger, before: work.before }, stepsOf(targets, 'check'));
   else if (!(await applyAtOnce(site, work))) await applyInSteps(site, work);
   return receipt;
@@ -39,6 +39,8 @@ interface Work {
   readonly plan: WritePlan;
   readonly targets: readonly Target[];
   readonly announced: readonly Change[];
+  /** As it was before the claim. */
+  readonly undo: Item | null;
   readonly before: Before;
   readonly claim: Claim;
 }
@@ -52,12 +54,31 @@ function beforeOf(now: LedgerItem | undefined): Before {
   };
 }
 
-/** The items of the changes, each still as the plan saw it, or as an earlier attempt of the same write left it. */
-async function lookAt(site: Site, changes: readonly Change[], isResumed: boolean): Promise<readonly Target[]> {
+/**
+ * The ledger and all that may be written, in one round trip where the system has it. What is read first does not matter: every write names the version of
+ * what it replaces, and the claim that of the ledger.
+ */
+async function lookAround(site: Site, plan: WritePlan) {
+  const { store, place, layout, own, signal } = site;
+  // What an unfinished write announced; which one is, is known with the ledger.
+  const items = [...changesOf(site, plan), ...announcedOf(site, plan)].map((change) => change.name);
+  // In steps, the undo record counts as it is after the claim.
+  const names = [layout.ledger, ...(store.transaction ? [layout.undo] : []), ...items];
+  const got = await store.get(place, names, Math.max(own.maxBytes, layout.maxBytes), signal);
+  const found = new Map(names.map((name, index) => [name, got[index] ?? null]));
+  return { seen: ledgerIn(site, found.get(layout.ledger) ?? null), found, undo: found.get(layout.undo) ?? null };
+}
+
+async function lookAt(site: Site, changes: readonly Change[]): Promise<ReadonlyMap<string, Item | null>> {
   const names = changes.map((change) => change.name);
   const found = names.length === 0 ? [] : await site.store.get(site.place, names, site.layout.maxBytes, site.signal);
-  return changes.map((change, index) => {
-    const live = found[index] ?? null;
+  return new Map(names.map((name, index) => [name, found[index] ?? null]));
+}
+
+/** The items of the changes, each still as the plan saw it, or as an earlier attempt of the same write left it. */
+function targetsOf(site: Site, changes: readonly Change[], found: ReadonlyMap<string, Item | null>, isResumed: boolean): readonly Target[] {
+  return changes.map((change) => {
+    const live = within(site, change.name, found.get(change.name) ?? null, site.layout.maxBytes);
     const target = targetOf(change, live, isResumed);
     if (!target.isDone && !change.stands(live)) {
       const { key } = change;
@@ -67,10 +88,10 @@ async function lookAt(site: Site, changes: readonly Change[], isResumed: boolean
   });
 }
 
-async function applyAtOnce(site: Site, { plan, targets, before, claim }: Work): Promise<boolean> {
+async function applyAtOnce(site: Site, { plan, targets, before, claim, undo: undoItem }: Work): Promise<boolean> {
   const { store, place, layout, signal } = site;
   if (!store.transaction) return false;
-  const undo = await getUndo(site);
+  const undo = undoIn(site, undoItem);
   const ledger = { name: layout.ledger, expected: claim.version() };
   const ours: readonly ItemChange[] =
     plan.content === 'remove'
@@ -115,7 +136,7 @@ async function carryOut(site: Site, { plan, targets, announced, before, claim }:
     ? (await store.transaction.commit(place, [claim.check(), put], signal)).slice(1)
     : await store.write(place, [put], signal);
   // The write that was taken over can begin nothing any more; what it did since the first look is to be planned for.
-  await lookAt(site, announced, false);
+  targetsOf(site, announced, await lookAt(site, announced), false);
   // Values first and deletes last, so that a reader of renamed keys never finds neither.
   const [puts, deletes] = [stepsOf(targets, 'put'), stepsOf(targets, 'delete')];
   for (const steps of store.transaction ? [[...puts, ...deletes]] : [puts, deletes]) await writeUnder(claim, site, steps);

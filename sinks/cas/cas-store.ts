@@ -24,6 +24,11 @@ export type ItemChange =
 export interface CasStore {
   /** The items in the order asked, null where there is none (only if the system said so). Throws `too-large` for a body above `maxBytes`. */
   get(place: Place, names: readonly string[], maxBytes: number, signal: AbortSignal): Promise<readonly (Item | null)[]>;
+  /**
+   * What a read needs of `get`, for a system that can tell as well whether the first item was the same from before the others were read until after, in as
+   * many round trips as `get` takes. Attributes may be left out.
+   */
+  getSteady?(place: Place, names: readonly string[], signal: AbortSignal): Promise<{ readonly items: readonly (Item | null)[]; readonly isSteady: boolean }>;
   /** The version of one item now, null where there is none; cheap where the system can. */
   version(place: Place, name: string, signal: AbortSignal): Promise<string | null>;
   /**

@@ -30,12 +30,29 @@ export function where({ kind, place }: Site): string {
 }
 
 export async function getLedger(site: Site): Promise<Seen<LedgerItem> | null> {
-  const damaged = `the ledger at ${site.layout.ledger} is damaged; put it back, or delete it to have equal values adopted`;
-  return getOwn(site, site.layout.ledger, decodeLedgerItem, damaged);
+  return ledgerIn(site, await getOwn(site, site.layout.ledger));
 }
 
 export async function getUndo(site: Site): Promise<Seen<UndoRecord> | null> {
-  return getOwn(site, site.layout.undo, decodeUndoRecord, `the undo record at ${site.layout.undo} is damaged; delete it to go on without`);
+  return undoIn(site, await getOwn(site, site.layout.undo));
+}
+
+/** What the item of the ledger says. */
+export function ledgerIn(site: Site, item: Item | null): Seen<LedgerItem> | null {
+  const damaged = `the ledger at ${site.layout.ledger} is damaged; put it back, or delete it to have equal values adopted`;
+  return decoded(site, site.layout.ledger, item, decodeLedgerItem, damaged);
+}
+
+/** What the item of the undo record says. */
+export function undoIn(site: Site, item: Item | null): Seen<UndoRecord> | null {
+  const damaged = `the undo record at ${site.layout.undo} is damaged; delete it to go on without`;
+  return decoded(site, site.layout.undo, item, decodeUndoRecord, damaged);
+}
+
+/** The item, unless it is larger than one may be. */
+export function within(site: Site, name: string, item: Item | null, maxBytes: number): Item | null {
+  if (item === null || item.body.length <= maxBytes) return item;
+  throw new SinkError('too-large', `${where(site)}: ${name} has ${item.body.length} bytes, above the limit of ${maxBytes}`);
 }
 
 export function ledgerContent(site: Site, content: LedgerItem): Content {
@@ -53,8 +70,13 @@ export function moved(site: Site, ledger: Ledger | undefined, undone?: number): 
   return new SinkError('conflict', `${where(site)}: ${what}, ${current}`);
 }
 
-async function getOwn<What>(site: Site, name: string, decode: (body: Buffer) => What, damaged: string): Promise<Seen<What> | null> {
+async function getOwn(site: Site, name: string): Promise<Item | null> {
   const [found = null] = await site.store.get(site.place, [name], site.own.maxBytes, site.signal);
+  return found;
+}
+
+function decoded<What>(site: Site, name: string, item: Item | null, decode: (body: Buffer) => What, damaged: string): Seen<What> | null {
+  const found = within(site, name, item, site.own.maxBytes);
   if (!found) return null;
   try {
     return { version: found.version, content: decode(expanded(site, found)) };

@@ -20,10 +20,15 @@ export function createConsulStore(client: ConsulClient): CasStore {
   }
 
   async function get(place: Place, names: readonly string[], maxBytes: number, signal: AbortSignal): Promise<readonly (Item | null)[]> {
-    const parts = Array.from({ length: Math.ceil(names.length / MAX_OPERATIONS) }, (_, index) =>
-      names.slice(index * MAX_OPERATIONS, (index + 1) * MAX_OPERATIONS),
-    );
-    return (await inParallel(parts, (part) => getSome(place, part, maxBytes, signal))).flat();
+    return (await inParallel(partsOf(names, MAX_OPERATIONS), (part) => getSome(place, part, maxBytes, signal))).flat();
+  }
+
+  /** Each part is of one moment, and says what the first item was then. */
+  async function getSteady(place: Place, [first = '', ...names]: readonly string[], signal: AbortSignal) {
+    const parts = await inParallel(partsOf(names, MAX_OPERATIONS - 1), (part) => getSome(place, [first, ...part], Number.POSITIVE_INFINITY, signal));
+    const firsts = parts.map(([item = null]) => item);
+    const isSteady = firsts.every((item) => item?.version === firsts[0]?.version);
+    return { items: [firsts[0] ?? null, ...parts.flatMap((part) => part.slice(1))], isSteady };
   }
 
   async function commit(place: Place, changes: readonly ItemChange[], signal: AbortSignal): Promise<readonly (string | null)[]> {
@@ -48,11 +53,17 @@ export function createConsulStore(client: ConsulClient): CasStore {
 
   return {
     get,
+    getSteady,
     version: async (place, name, signal) => (await getSome(place, [name], Number.POSITIVE_INFINITY, signal))[0]?.version ?? null,
     write: (place, changes, signal) => inParallel(changes, (change) => writeOne(place, change, signal)),
     transaction: { fits: (changes) => fitsTransaction(changes.flatMap(operationsOf)), commit },
     close: () => client.close(),
   };
+}
+
+/** One at least. */
+function partsOf(names: readonly string[], size: number): readonly (readonly string[])[] {
+  return Array.from({ length: Math.max(1, Math.ceil(names.length / size)) }, (_, index) => names.slice(index * size, (index + 1) * size));
 }
 
 function labelOf(place: Place): string {

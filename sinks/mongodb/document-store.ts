@@ -71,6 +71,10 @@ export function createDocumentStore(documents: Documents, bson: Bson): CasStore 
         return item;
       });
     },
+    getSteady: async (place, names, signal) => {
+      const { parts } = await look(place, signal);
+      return { items: names.map((name) => parts.get(name) ?? null), isSteady: true };
+    },
     version: async (place, name, signal) => (await look(place, signal)).parts.get(name)?.version ?? null,
     write: commit,
     transaction: { fits: (changes) => changes.every(({ name }) => PARTS.has(name)), commit },

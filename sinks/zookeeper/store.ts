@@ -31,6 +31,15 @@ export function createStore(client: ZooKeeper, { chroot, acl }: StoreSettings): 
     });
   }
 
+  /** Requests of one connection are answered in their order, so that the first znode is asked for once more at the end. */
+  async function getSteady(place: Place, names: readonly string[], signal: AbortSignal) {
+    const [first = ''] = names;
+    const asked = [...names, first].map((name) => ({ path: chroot + name, parts: 'data' }) as const);
+    const found = await client.read(labelOf(place), asked, signal);
+    const items = found.map((znode): Item | null => znode && { body: znode.data, version: versionOf(znode.stat), attributes: {} });
+    return { items: items.slice(0, -1), isSteady: items[0]?.version === items.at(-1)?.version };
+  }
+
   function stepsOf(change: ItemChange): readonly Step[] {
     const path = chroot + change.name;
     switch (change.action) {
@@ -129,6 +138,7 @@ export function createStore(client: ZooKeeper, { chroot, acl }: StoreSettings): 
 
   return {
     get,
+    getSteady,
     version: async (place, name, signal) => {
       const [stat = null] = await client.stat(labelOf(place), [chroot + name], signal);
       return stat && versionOf(stat);

@@ -78,5 +78,5 @@ function faulty(store: CasStore, fault: Fault): CasStore {
   };
   const fits = (): boolean => true;
   const writing = { write: fail, ...(store.transaction ? { transaction: { fits, commit: fail } } : {}), close: async () => undefined };
-  return fault === 'read-only' ? { ...store, ...writing } : { ...store, ...writing, get: fail, version: fail };
+  return fault === 'read-only' ? { ...store, ...writing } : { ...store, ...writing, get: fail, getSteady: fail, version: fail };
 }

@@ -3,9 +3,10 @@ import type { Cut } from '../contract/cuts.ts';
 
 /** Every call of the protocol goes through `cut`, and each change of a write that has several by itself: any of them may be the last that arrives. */
 export function cutStore(store: CasStore, cut: Cut): CasStore {
-  const { transaction } = store;
+  const { transaction, getSteady } = store;
   return {
     get: (...args) => cut(() => store.get(...args)),
+    ...(getSteady && { getSteady: (...args) => cut(() => getSteady(...args)) }),
     version: (...args) => cut(() => store.version(...args)),
     write: async (place, changes, signal) => {
       const versions: (string | null)[] = [];

@@ -48,6 +48,11 @@ export function createMemoryStore({ transactionSize = 0, stored = new Map<string
       return changes.map(carryOut);
     },
   };
+  /** As systems with transactions have it. */
+  const getSteady: NonNullable<CasStore['getSteady']> = async (_place, names, signal) => {
+    enter(signal);
+    return { items: names.map((name) => stored.get(name) ?? null), isSteady: true };
+  };
   const memory: MemoryStore = {
     stored,
     set: (name, text) => void (text === null ? stored.delete(name) : stored.set(name, { body: Buffer.from(text), version: nextVersion(), attributes: {} })),
@@ -59,6 +64,7 @@ export function createMemoryStore({ transactionSize = 0, stored = new Map<string
       if (found.some((item) => item && item.body.length > maxBytes)) throw new SinkError('too-large', 'memory: an item is above the limit');
       return found;
     },
+    ...(transactionSize > 0 ? { getSteady } : {}),
     version: async (_place, name, signal) => {
       enter(signal);
       return stored.get(name)?.version ?? null;
