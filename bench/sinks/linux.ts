@@ -28,6 +28,7 @@ export const sshKind: Kind = {
         const ready = Promise.withResolvers<void>();
         client.once('ready', ready.resolve).once('error', ready.reject).connect({ host, port, username: user, privateKey });
         await ready.promise;
+        client.setNoDelay(true);
         const run = async (command: string, input?: Buffer): Promise<Buffer> => {
           const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
           client.exec(command, (error, channel) => {
