@@ -27,9 +27,9 @@ export interface Credentials {
 
 /** Credentials of the environment, of files and of the secret managers of the bundle in force. */
 export function createCredentials(sources: CredentialSources, bundle: () => Bundle): Credentials {
-  const secrets = createSecretManagers(bundle, (reference, options) => resolve(reference, options));
-  const resolve = createCredentialResolver(sources, createCredentialCache(secrets));
-  return { resolve, secrets, close: () => secrets.close() };
+  const secrets = createSecretManagers(bundle, (reference, options) => resolveCredential(reference, options));
+  const resolveCredential = createCredentialResolver(sources, createCredentialCache(secrets));
+  return { resolve: resolveCredential, secrets, close: () => secrets.close() };
 }
 
 /**

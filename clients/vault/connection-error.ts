@@ -7,7 +7,7 @@ export function connectionError({ name, manager }: VaultPlace, error: unknown, t
   const place = { manager: name };
   const { address } = manager;
   const code = codeOf(error);
-  if (/MAX_RESPONSE|EXCEEDED_SIZE/.test(code)) return new SecretError('rejected', place, `${address} answers with more than a secret can hold; check address`);
+  if (/EXCEEDED_MAX_SIZE/.test(code)) return new SecretError('rejected', place, `${address} answers with more than a secret can hold; check address`);
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO|EPROTO/.test(code))
     return new SecretError('rejected', place, `the TLS connection to ${address} failed (${code}); check address and tls`);
   if (/TIMEOUT|TIMEDOUT/.test(code) || (error instanceof Error && error.name === 'TimeoutError'))

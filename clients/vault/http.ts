@@ -73,7 +73,7 @@ export function createVaultHttp({ name, manager }: VaultPlace, resolve: ResolveC
     );
   }
 
-  async function sendOnce({ method, path, token, body }: VaultRequest, signal: AbortSignal): Promise<VaultAnswer & { readonly retryAfter?: string }> {
+  async function sendOnce({ method, path, token, body }: VaultRequest, signal: AbortSignal): Promise<VaultAnswer & { readonly retryAfterMs: number }> {
     const within = AbortSignal.any([signal, closing.signal, AbortSignal.timeout(timeoutMs)]);
     const mine = (opened ??= open().catch((error: unknown) => {
       opened = undefined;
@@ -90,8 +90,7 @@ export function createVaultHttp({ name, manager }: VaultPlace, resolve: ResolveC
       };
       const answer = await request(`${base}/v1/${path}`, { method, headers, dispatcher: agent, signal: within, ...(body && { body: JSON.stringify(body) }) });
       const text = await answer.body.text();
-      const retryAfter = answer.headers['retry-after'];
-      return { status: answer.statusCode, body: parseExactly(text), ...(typeof retryAfter === 'string' && { retryAfter }) };
+      return { status: answer.statusCode, body: parseExactly(text), retryAfterMs: Number(answer.headers['retry-after'] ?? 0) * 1_000 || 0 };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (closing.signal.aborted) throw new SecretError('unavailable', { manager: name }, 'the connection was closed');
@@ -103,17 +102,15 @@ export function createVaultHttp({ name, manager }: VaultPlace, resolve: ResolveC
 
   async function send(request: VaultRequest, signal: AbortSignal): Promise<VaultAnswer> {
     for (let attempt = 1; ; attempt += 1) {
-      const last = attempt === ATTEMPTS;
-      let waitMs = FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.5 + Math.random());
-      try {
-        const { retryAfter, ...answer } = await sendOnce(request, signal);
-        if (!isPassing(answer.status)) return answer;
-        const askedMs = Number(retryAfter ?? 0) * 1_000 || 0;
-        if (last || askedMs > LONGEST_WAIT_MS) throw passingError({ name, manager }, answer);
-        waitMs = Math.max(waitMs, askedMs);
-      } catch (error) {
-        if (last || !(error instanceof SecretError) || !error.retryable || closing.signal.aborted) throw error;
-      }
+      const tried = await sendOnce(request, signal).catch((error: unknown) => {
+        if (error instanceof SecretError && error.retryable) return error;
+        throw error;
+      });
+      if (!(tried instanceof SecretError) && !isPassing(tried.status)) return tried;
+      const failure = tried instanceof SecretError ? tried : passingError({ name, manager }, tried);
+      const askedMs = tried instanceof SecretError ? 0 : tried.retryAfterMs;
+      if (attempt === ATTEMPTS || askedMs > LONGEST_WAIT_MS || closing.signal.aborted) throw failure;
+      const waitMs = Math.max(FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.5 + Math.random()), askedMs);
       await delay(waitMs, undefined, { signal: AbortSignal.any([signal, closing.signal]) }).catch(() => undefined);
       if (signal.aborted) throw signal.reason;
     }

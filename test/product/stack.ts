@@ -8,7 +8,7 @@ import { DefaultLogger, NativeConnection, Runtime, type WorkflowBundle } from '@
 import { inject } from 'vitest';
 import { startApi, type RunningApi } from '../../api/main.ts';
 import { loadBundle } from '../../clients/bundle.ts';
-import { createCredentialResolver } from '../../clients/credentials.ts';
+import { createCredentials } from '../../clients/credentials.ts';
 import { createLogger } from '../../clients/logger.ts';
 import { startDriftWatches } from '../../clients/start-drift-watch.ts';
 import { startSync } from '../../clients/start-sync.ts';
@@ -123,6 +123,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   let api = await startApi(environment(), createLogger({ name: 'api', level: 'silent' }));
   const workflowBundle = await workflowsOf(codecKey === undefined ? 'plain' : 'encrypted');
   let bundle = await loadBundle(bundlePath, sinkDefinitions);
+  const credentials = createCredentials({ env: environment(), baseDirectory: directory }, () => bundle);
   let workers: readonly RunningWorker[] = [];
   await startWorker();
   await startDriftWatches(temporal.client, [tenant], taskQueue);
@@ -142,7 +143,8 @@ export async function openStack(options: StackOptions): Promise<Stack> {
       temporal,
       bundle: () => bundle,
       definitions: options.definitions ?? sinkDefinitions,
-      resolveCredential: createCredentialResolver({ env: environment(), baseDirectory: directory }),
+      resolveCredential: credentials.resolve,
+      secrets: credentials.secrets,
       cacheDirectory: join(directory, 'cache'),
       taskQueue,
     };
@@ -219,6 +221,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
         .catch(() => undefined);
       await stack.stopWorker();
       await api.stop();
+      await credentials.close();
       await Promise.all(natives.map((native) => native.close()));
       await temporal.close();
       await rm(directory, { recursive: true, force: true });
