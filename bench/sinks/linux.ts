@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { Client } from 'ssh2';
+import { Client, type ClientChannel } from 'ssh2';
 import { linux, type LinuxFields } from '../../sinks/linux.ts';
 import { writeDocument } from '../../sinks/leaf-document.ts';
 import { startSshd } from '../../test/servers/sshd.ts';
@@ -30,13 +30,11 @@ export const sshKind: Kind = {
         await ready.promise;
         client.setNoDelay(true);
         const run = async (command: string, input?: Buffer): Promise<Buffer> => {
-          const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-          client.exec(command, (error, channel) => {
-            if (error) return reject(error);
-            channel.end(input);
-            buffer(channel).then(resolve, reject);
-          });
-          return promise;
+          const { promise, resolve, reject } = Promise.withResolvers<ClientChannel>();
+          client.exec(command, (error, channel) => (error ? reject(error) : resolve(channel)));
+          const channel = await promise;
+          channel.end(input);
+          return buffer(channel);
         };
         return {
           write: async ({ name, fields }, entries) => {

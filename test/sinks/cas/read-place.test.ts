@@ -47,11 +47,11 @@ test('a key that is owned and was not asked for is read as well', async () => {
 });
 
 test('a write that comes between makes the read begin anew', async () => {
-  let write: (() => Promise<unknown>) | undefined;
+  const writing: { go?: () => Promise<unknown> } = {};
   const { stage, reader } = await readerOf(10, async () => {
-    await write?.();
+    await writing.go?.();
   });
-  write = () => stage.sync({ host: 'two' });
+  writing.go = () => stage.sync({ host: 'two' });
   const { entries, ledger } = await reader.read({ host: 'two' });
   expect([ledger?.generation, entries]).toEqual([2, new Map([['host', 'two']])]);
 });
