@@ -38,10 +38,23 @@ export interface PreparedTarget extends TargetName {
   /** With the place's name, all that an undo needs to find it again, also when the bundle changed. */
   readonly layout: string;
   readonly fields: unknown;
+  /** The secrets of the rule as the run takes them, absent if it has none: names and versions, never values (I8). */
+  readonly secrets?: readonly PinnedSecret[];
   /** Digest of the desired state; the write recomputes the state and must find the same. */
   readonly digest: string;
-  /** `unchecked`: the sink could not be read now; the write will try. */
+  /** `unchecked`: the sink could not be read now, or only the values of secrets can tell; the write will try. */
   readonly change: 'unchanged' | 'write' | 'unchecked';
+}
+
+/** A path of a secret manager and the version that a run writes. */
+export interface PinnedSecret {
+  readonly manager: string;
+  readonly path: string;
+  readonly fields: readonly string[];
+  /** Null where the engine keeps no versions (KV v1): then the write takes what is there. */
+  readonly version: number | null;
+  /** Whether the reference names this version; otherwise it was the newest when the run was prepared. */
+  readonly asked?: boolean;
 }
 
 export interface ApplyTargetInput extends StreamName {

@@ -12,6 +12,7 @@ import type { ActivityDeps } from './deps.ts';
 import { liveDigest } from './live-digest.ts';
 import { newerThan } from './newer-than.ts';
 import { parkedMessage } from './pause.ts';
+import { resolveSecrets, type ResolvedSecrets } from './resolve-secrets.ts';
 import { undoWrite } from './undo-write.ts';
 import { keysOf, repositoryOf, type RuleState, type TargetState } from './stream-state.ts';
 
@@ -26,15 +27,21 @@ export async function applyTarget(deps: ActivityDeps, input: ApplyTargetInput): 
     // Asked beside the first read; nothing is written before the answer.
     const allowed = refusePaused(deps, tenant);
     allowed.catch(() => undefined);
+    let secrets: ResolvedSecrets | undefined;
     try {
-      const found = await recallTarget(deps, input, own.signal);
+      const { rule, target: found } = await recallTarget(deps, input, own.signal);
       const sink = await deps.sinks.get(deps.bundle(), tenant, target.sink);
-      return await write({ deps, input, own, sink, allowed, ...found });
+      if (found.secretKeys.size > 0) secrets = await resolveSecrets(deps.secrets, tenant, rule.secrets, target.secrets ?? [], own.signal);
+      own.conceal((secrets?.values ?? []).map((value) => value.reveal()));
+      const revealed = secrets ? deps.desired.reveal(found, secrets.secretOf) : found;
+      return await write({ deps, input, own, sink, allowed, rule, target: revealed });
     } catch (error) {
       if (error instanceof SinkError && error.reason === 'unauthorized') deps.sinks.drop(tenant, target.sink);
       // Whatever else is wrong, a paused tenant parks.
       await allowed;
       throw error;
+    } finally {
+      secrets?.erase();
     }
   });
 }
@@ -69,6 +76,7 @@ async function write(work: Work): Promise<Applied> {
   let undone: number | undefined;
   for (let tries = 0; tries < TRIES; tries++) {
     const live = await sink.read(target.place, context);
+    own.conceal(priorSecrets(target, live));
     await work.allowed;
     // A first attempt finds the mark before it has done anything, or a later read finds a new one: the run gave this write up and undid it.
     if (live.ledger?.write === undoOf(input.write) && live.ledger.generation !== undone && (own.isFirst || tries > 0)) throw shutOut(input);
@@ -105,6 +113,11 @@ async function write(work: Work): Promise<Applied> {
     'conflict',
     `${input.target.place}: somebody else changes it at the same time: ${TRIES} attempts met another state than they had read${surprise}`,
   );
+}
+
+/** What stands now where secrets belong: mostly the secrets of before. */
+function priorSecrets({ secretKeys }: TargetState, live: LiveState): string[] {
+  return [...secretKeys].map((key) => live.entries.get(key)).filter((text) => typeof text === 'string');
 }
 
 /**

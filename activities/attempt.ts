@@ -1,4 +1,5 @@
 import { CancelledFailure, cancellationSignal, Context, heartbeat } from '@temporalio/activity';
+import { createRedactor } from '../domain/redact.ts';
 import type { FailureDetails } from './activity-types.ts';
 import { toFailure } from './failures.ts';
 
@@ -7,6 +8,8 @@ export interface Attempt {
   readonly signal: AbortSignal;
   /** Whether no other attempt was made before. */
   readonly isFirst: boolean;
+  /** From here on no error of this attempt tells these values (I8). */
+  conceal(values: Iterable<string>): void;
   /** From here on the place may be changed, whatever becomes of this attempt. */
   aboutToWrite(): void;
   /** The sink said that it changed nothing. */
@@ -32,10 +35,14 @@ export async function attempt<T>(where: string, act: (attempt: Attempt) => Promi
   beat(false);
   const beating = setInterval(() => beat(false), BEAT_INTERVAL_MS);
   const signal = cancellationSignal();
+  const concealed = new Set<string>();
   try {
     return await act({
       signal,
       isFirst: number === 1,
+      conceal(values) {
+        for (const value of values) concealed.add(value);
+      },
       aboutToWrite() {
         wrote = 'unknown';
         beat(false);
@@ -48,7 +55,7 @@ export async function attempt<T>(where: string, act: (attempt: Attempt) => Promi
     beat(true);
     // Cancelled in the middle, libraries throw what they like.
     if (signal.aborted) throw error instanceof CancelledFailure ? error : new CancelledFailure('cancelled', [{ wrote, ended: true } satisfies Beat]);
-    throw toFailure(error, where, { wrote }, number);
+    throw toFailure(error, where, { wrote }, { attempt: number, redact: createRedactor(concealed) });
   } finally {
     clearInterval(beating);
   }

@@ -85,7 +85,7 @@ export async function computeRule(
   const variables = { ...part.variables, tenant: request.tenant, rule: name, env: environment };
   const targets = renderTargets({ request, rule, variables, document, value, definitions: options.definitions, fingerprint: options.fingerprint });
   const inputs = [...rule.from.files.map(({ pattern }) => expandFile(pattern, environment)), ...(rule.schema === 'none' ? [] : ['**/*.cue'])];
-  return { name, rule, environment, targets, inputs };
+  return { name, rule, environment, targets, secrets, inputs };
 }
 
 /** Runs `act`, and collects what it refuses. */

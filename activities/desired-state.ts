@@ -1,9 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import type { Bundle } from '../domain/bundle.ts';
+import type { SecretReference } from '../domain/secret-reference.ts';
 import type { ComputeOptions } from './compute-rule.ts';
 import { computeStream } from './compute-stream.ts';
 import { retiredState } from './retired-state.ts';
-import type { StreamRequest, StreamState } from './stream-state.ts';
+import { revealTarget } from './reveal-target.ts';
+import type { StreamRequest, StreamState, TargetState } from './stream-state.ts';
 
 /** Computes desired states, and keeps the last ones: `prepare` validates, and the writes of the same run on the same worker use what it found. */
 export interface DesiredStates {
@@ -11,6 +13,8 @@ export interface DesiredStates {
   compute(request: StreamRequest, signal: AbortSignal): Promise<StreamState>;
   /** What `compute` gave for the same request, or computes it. */
   recall(request: StreamRequest, signal: AbortSignal): Promise<StreamState>;
+  /** The target with the values of its secrets; it is not kept. Throws SinkError where the sink cannot take one. */
+  reveal(target: TargetState, secretOf: (reference: SecretReference) => string): TargetState;
 }
 
 export interface DesiredStateOptions extends ComputeOptions {
@@ -30,6 +34,11 @@ export function createDesiredStates(options: DesiredStateOptions): DesiredStates
   return {
     compute,
     recall: async (request, signal) => kept.get(keyOf(request)) ?? compute(request, signal),
+    reveal(target, secretOf) {
+      const definition = options.definitions[target.kind];
+      if (!definition) throw new TypeError(`no sink of kind ${target.kind}`);
+      return revealTarget(target, definition, secretOf);
+    },
   };
 }
 

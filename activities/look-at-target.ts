@@ -1,4 +1,5 @@
 import { CredentialError } from '../clients/credentials.ts';
+import { SecretError } from '../clients/vault/secret-error.ts';
 import type { LiveState, Plan } from '../domain/plan.ts';
 import { SinkError } from '../sinks/errors.ts';
 import { assessTarget } from './assess-target.ts';
@@ -20,7 +21,7 @@ export type Look =
   /** `passing`: trying again may help; `final`: the sink will say the same; `credential`: it was not even asked. */
   | { readonly kind: 'unseen'; readonly why: 'passing' | 'final' | 'credential'; readonly message: string };
 
-/** A fresh read of one target, and what Git would change there. Writes nothing. */
+/** A fresh read of one target, and what Git would change there. Writes nothing. Secrets that are there are taken to be right: only the write knows them. */
 export async function lookAtTarget(
   deps: Pick<ActivityDeps, 'bundle' | 'git' | 'sinks' | 'fingerprint' | 'now'>,
   request: LookRequest,
@@ -34,14 +35,22 @@ export async function lookAtTarget(
   try {
     const sink = await deps.sinks.get(bundle, tenant, target.sink);
     const live = await sink.read(target.place, { signal, keys: keysOf(target), fingerprint });
+    const assumed = { ...request, target: assumeSecrets(target, live) };
     const inputsMoved = (from: string): Promise<boolean> => deps.git.touched(repositoryOf({ bundle, tenant, repository }), from, commit, rule.inputs, signal);
-    const plan = await assessTarget({ ...request, bundle, write: 'prepare', at: deps.now(), fingerprint, inputsMoved }, live);
+    const plan = await assessTarget({ ...assumed, bundle, write: 'prepare', at: deps.now(), fingerprint, inputsMoved }, live);
     return { kind: 'seen', live, plan };
   } catch (error) {
+    if (error instanceof SecretError) return { kind: 'unseen', why: error.retryable ? 'passing' : 'credential', message: `${where}: ${error.message}` };
     if (error instanceof CredentialError) return { kind: 'unseen', why: 'credential', message: `${where}: ${error.message}` };
     if (!(error instanceof SinkError)) throw error;
     if (error.reason === 'unauthorized') deps.sinks.drop(tenant, target.sink);
     const passing = error.reason === 'unavailable' || error.reason === 'throttled' || error.reason === 'conflict';
     return { kind: 'unseen', why: passing ? 'passing' : 'final', message: `${where}: ${error.message}` };
   }
+}
+
+function assumeSecrets(target: TargetState, live: LiveState): TargetState {
+  if (target.secretKeys.size === 0) return target;
+  const entries = target.entries.map((entry) => (target.secretKeys.has(entry.key) ? { ...entry, text: live.entries.get(entry.key) ?? entry.text } : entry));
+  return { ...target, entries };
 }

@@ -1,19 +1,23 @@
 import pLimit from 'p-limit';
 import type { LiveState, Plan } from '../domain/plan.ts';
+import { SECRET_MARK } from '../domain/secret-text.ts';
 import { refNameOf } from '../domain/stream-head.ts';
 import type { KeyChange, PlannedTarget, PlanStreamInput, StreamPlan } from './activity-types.ts';
 import { attempt } from './attempt.ts';
 import type { ActivityDeps } from './deps.ts';
 import { lookAtTarget } from './look-at-target.ts';
+import { pinSecrets } from './pin-secrets.ts';
 import { refusalOf } from './refusal-of.ts';
 import { repositoryOf, type RuleState, type StreamState, type TargetState } from './stream-state.ts';
 
-export type PlanDeps = Pick<ActivityDeps, 'bundle' | 'git' | 'sinks' | 'desired' | 'fingerprint' | 'now'>;
+export type PlanDeps = Pick<ActivityDeps, 'bundle' | 'git' | 'sinks' | 'secrets' | 'desired' | 'fingerprint' | 'now'>;
 
 /** How a plan is told, and how much of it: what crosses Temporal has to stay far below its 2 MiB (I8, bounded payloads). */
 export interface PlanView {
   /** What stands for a value of a key. */
   readonly show: (text: string, key: string) => string;
+  /** The same of what is there now, which may be a secret that Git has no reference to any more; `show` unless given. */
+  readonly showBefore?: (text: string, key: string) => string;
   readonly maxTargets: number;
   readonly maxKeys: number;
   readonly maxKeysOfTarget: number;
@@ -38,6 +42,7 @@ export async function computePlan(deps: PlanDeps, input: PlanStreamInput, view: 
     ({ commit } = await deps.git.fetch(repository, input.commit ?? refNameOf(repository.provider, ref), signal));
     const state = await deps.desired.compute({ bundle, tenant, repository: name, event: ref, commit, retired: false }, signal);
     if (state.rules.length === 0) return { kind: 'nothing', commit, why: state.unrouted.join('; ') || 'no rule takes this ref' };
+    await pinSecrets(deps.secrets, tenant, state.rules, signal);
     return await planTargets(deps, input, state, view, signal);
   } catch (error) {
     const refusal = signal.aborted ? undefined : refusalOf(error, commit);
@@ -83,12 +88,17 @@ async function describeTarget(
   };
 }
 
-function changesOf(plan: Plan, live: LiveState, target: TargetState, { show }: PlanView): KeyChange[] {
+function changesOf(plan: Plan, live: LiveState, target: TargetState, view: PlanView): KeyChange[] {
+  const show = (text: string, key: string): string => (target.secretKeys.has(key) ? SECRET_MARK : view.show(text, key));
+  const showBefore = (text: string, key: string): string => (target.secretKeys.has(key) ? SECRET_MARK : (view.showBefore ?? view.show)(text, key));
   const desired = new Map(target.entries.map((entry) => [entry.key, entry.text]));
   /** Undefined is a value that is there and cannot be read. */
-  const shown = (text: string | null | undefined, key: string): string | null => (text === undefined ? '?' : text === null ? null : show(text, key));
+  const shown = (text: string | null | undefined, key: string): string | null => (text === undefined ? '?' : text === null ? null : showBefore(text, key));
   const now = (key: string): string | null => (live.entries.has(key) ? shown(live.entries.get(key) ?? undefined, key) : null);
-  const wanted = (key: string): string | null => shown(desired.get(key) ?? null, key);
+  const wanted = (key: string): string | null => {
+    const text = desired.get(key);
+    return text === undefined ? null : show(text, key);
+  };
   switch (plan.kind) {
     case 'unchanged':
       return [];

@@ -4,12 +4,13 @@ import { matchGlob } from '../clients/glob.ts';
 import type { Repository } from '../domain/bundle.ts';
 import { rulesOf } from '../domain/routing.ts';
 import { newestTag, refNameOf, TAG_STREAM } from '../domain/stream-head.ts';
-import type { Prepared, PreparedRule, PreparedTarget, PrepareInput } from './activity-types.ts';
+import type { PinnedSecret, Prepared, PreparedRule, PreparedTarget, PrepareInput } from './activity-types.ts';
 import { attempt } from './attempt.ts';
 import { isNamedByRef } from './compute-stream.ts';
 import type { ActivityDeps } from './deps.ts';
 import { lookAtTarget } from './look-at-target.ts';
 import { parkedMessage } from './pause.ts';
+import { pinSecrets } from './pin-secrets.ts';
 import { refusalOf } from './refusal-of.ts';
 import { repositoryOf, type RuleState, type StreamState, type TargetState } from './stream-state.ts';
 
@@ -37,7 +38,8 @@ async function prepareStream(deps: ActivityDeps, input: PrepareInput, signal: Ab
     commit = fetched.commit;
     const state = await deps.desired.compute({ bundle, tenant, repository: repositoryName, event: request.ref, commit, retired }, signal);
     if (state.rules.length === 0) return { kind: 'nothing', commit, why: state.unrouted.join('; ') || 'no rule takes this ref' };
-    return await compare(deps, input, state, signal);
+    const pins = await pinSecrets(deps.secrets, tenant, state.rules, signal);
+    return await compare(deps, input, state, pins, signal);
   } catch (error) {
     // A paused tenant parks also while Git does not answer.
     const pause = await pausing;
@@ -63,12 +65,19 @@ async function fetchHead(deps: ActivityDeps, repository: Repository, input: Prep
   return deps.git.fetch(repository, newest === undefined ? own : `refs/tags/${newest}`, signal);
 }
 
-async function compare(deps: ActivityDeps, input: PrepareInput, state: StreamState, signal: AbortSignal): Promise<Prepared> {
+async function compare(
+  deps: ActivityDeps,
+  input: PrepareInput,
+  state: StreamState,
+  pins: ReadonlyMap<RuleState, readonly PinnedSecret[]>,
+  signal: AbortSignal,
+): Promise<Prepared> {
   const limit = pLimit(READS_AT_ONCE);
   const problems: string[] = [];
   const holds: string[] = [];
   const rules = await Promise.all(
     state.rules.map(async (rule): Promise<PreparedRule> => {
+      const secrets = pins.get(rule) ?? [];
       const targets = await Promise.all(
         rule.targets.map((target) =>
           limit(async (): Promise<PreparedTarget> => {
@@ -84,6 +93,7 @@ async function compare(deps: ActivityDeps, input: PrepareInput, state: StreamSta
               layout: place.layout,
               fields: place.fields,
               digest,
+              ...(secrets.length > 0 && { secrets }),
               change,
             };
           }),
@@ -117,5 +127,6 @@ async function changeOf(
   }
   const { plan } = look;
   if (plan.kind === 'held') for (const hold of plan.holds) holds.push(`rule ${rule.name}: ${target.sink} ${target.place.name}: ${hold.message}`);
+  if (target.secretKeys.size > 0) return 'unchecked';
   return plan.kind === 'unchanged' ? 'unchanged' : 'write';
 }

@@ -4,6 +4,7 @@ import type { Fingerprint } from '../domain/ledger.ts';
 import { digestOf, type RenderedEntry } from '../domain/plan.ts';
 import { InvalidInput, type Problem } from '../domain/problem.ts';
 import { expandPlace, type PlaceVariables } from '../domain/routing.ts';
+import { fillSecrets, holdsSecret } from '../domain/secret-reference.ts';
 import { formatPath, originAt, parsePath, type Node, type Value } from '../domain/value.ts';
 import { SinkError } from '../sinks/errors.ts';
 import type { DestinationFields, Place, SinkDefinition } from '../sinks/sink.ts';
@@ -43,9 +44,13 @@ function renderTarget(input: RenderInput, index: number, leaves: ReturnType<type
   if (problem) problems.push({ message: `${where}: ${problem}` });
 
   const entries: RenderedEntry[] = [];
+  const secretKeys = new Set<string>();
   for (const leaf of leaves) {
     try {
-      entries.push(definition.render(leaf, fields));
+      const isSecret = holdsSecret(leaf.value);
+      const entry = definition.render(isSecret ? leaf : { ...leaf, value: fillSecrets(leaf.value, noSecret) }, fields);
+      if (isSecret) secretKeys.add(entry.key);
+      entries.push(entry);
     } catch (error) {
       if (!(error instanceof SinkError)) throw error;
       problems.push({ message: `${where}: ${error.message}`, key: formatPath(leaf.path), origin: originAt(document, leaf.path) });
@@ -56,7 +61,11 @@ function renderTarget(input: RenderInput, index: number, leaves: ReturnType<type
   }
   const limit = definition.limitProblem(entries, fields);
   if (limit) problems.push({ message: `${where}: ${limit}` });
-  return { ...target, kind: definition.kind, entries, digest: digestOf(entries, fingerprint), retired: false };
+  return { ...target, kind: definition.kind, entries, secretKeys, digest: digestOf(entries, fingerprint), retired: false };
+}
+
+function noSecret(): never {
+  throw new TypeError('a value without secrets has one');
 }
 
 /** Where a destination writes, with all that the bundle says of it. */

@@ -18,9 +18,9 @@ export function retiredState(request: StreamRequest, { definitions, fingerprint 
     const variables = { ...route.variables, tenant: request.tenant, rule: name, env: route.environment };
     const targets = rule.to.map((_, destination): TargetState => {
       const { definition, options: _options, ...target } = placeOf(request, rule, destination, variables, definitions);
-      return { ...target, kind: definition.kind, entries: [], digest: fingerprint('given up'), retired: true };
+      return { ...target, kind: definition.kind, entries: [], secretKeys: new Set(), digest: fingerprint('given up'), retired: true };
     });
-    return [{ name, rule: { ...rule, onFailure: 'continue' }, environment: route.environment, targets, inputs: [] }];
+    return [{ name, rule: { ...rule, onFailure: 'continue' }, environment: route.environment, targets, secrets: [], inputs: [] }];
   });
   return { commit: request.commit, rules: states, unrouted: [] };
 }

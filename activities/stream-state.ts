@@ -1,4 +1,5 @@
 import type { Bundle, Repository, Rule } from '../domain/bundle.ts';
+import type { LocatedSecret } from '../domain/find-secrets.ts';
 import type { RenderedEntry } from '../domain/plan.ts';
 import { InvalidInput } from '../domain/problem.ts';
 import type { RefEvent } from '../domain/routing.ts';
@@ -17,6 +18,8 @@ export interface RuleState {
   readonly rule: Rule;
   readonly environment: string;
   readonly targets: readonly TargetState[];
+  /** Every secret reference of the desired state. */
+  readonly secrets: readonly LocatedSecret[];
   /** Patterns of the paths that the desired state depends on. */
   readonly inputs: readonly string[];
 }
@@ -40,6 +43,8 @@ export interface TargetState {
   readonly place: Place;
   readonly capabilities: Capabilities;
   readonly entries: readonly RenderedEntry[];
+  /** Keys of the entries that hold a secret: their texts have references, and the values come with the write (I8). */
+  readonly secretKeys: ReadonlySet<string>;
   readonly digest: string;
   /** Whether the target is given up: what is owned there is to be removed. */
   readonly retired: boolean;

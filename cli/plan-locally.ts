@@ -26,11 +26,18 @@ export async function planLocally({ bundle, bundlePath, cacheDirectory }: CliSet
   const cue = createCue();
   const sinks = createSinkPool(sinkDefinitions, resolve);
   const desired = createDesiredStates({ git, cue, fingerprint, definitions: sinkDefinitions });
+  const hasSecrets = Object.keys(bundle.tenants[input.tenant]?.secretManagers ?? {}).length > 0;
+  const view: PlanView = hasSecrets ? { ...clearView, showBefore: fingerprint } : clearView;
   const stopping = new AbortController();
   const stop = (): void => stopping.abort();
   process.once('SIGINT', stop);
   try {
-    return await computePlan({ bundle: () => bundle, git, sinks, desired, fingerprint, now: () => new Date() }, input, clearView, stopping.signal);
+    return await computePlan(
+      { bundle: () => bundle, git, sinks, secrets: credentials.secrets, desired, fingerprint, now: () => new Date() },
+      input,
+      view,
+      stopping.signal,
+    );
   } finally {
     process.off('SIGINT', stop);
     await Promise.all([sinks.close(), git.close(), cue.close(), credentials.close()]);

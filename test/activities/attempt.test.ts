@@ -47,6 +47,16 @@ describe('an attempt that fails', () => {
     ]);
   });
 
+  it('tells no value that it was told to conceal', async () => {
+    const act = (own: Attempt): Promise<never> => {
+      own.conceal(['hunter2-x']);
+      throw new SinkError('rejected', `SET k "hunter2-x" ${Buffer.from('hunter2-x').toString('base64')}`);
+    };
+    const end = await endOf(act);
+    expect(end).toMatchObject({ message: 'rule settings: cache: SET k "[secret]" [secret]' });
+    expect(JSON.stringify(end, Object.getOwnPropertyNames(end))).not.toContain('hunter2');
+  });
+
   it('because it was cancelled ends cancelled, whatever the library threw', async () => {
     const env = new MockActivityEnvironment();
     const running = env.run(() =>

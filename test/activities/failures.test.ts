@@ -52,7 +52,8 @@ describe('what Temporal retries', () => {
   });
 
   it('what Git finds damaged is read again a few times, and then a person is told where to look', () => {
-    const failureOfAttempt = (attempt: number): ApplicationFailure => toFailure(new GitError('corrupt', 'm'), 'config/main', no, attempt) as ApplicationFailure;
+    const failureOfAttempt = (attempt: number): ApplicationFailure =>
+      toFailure(new GitError('corrupt', 'm'), 'config/main', no, { attempt }) as ApplicationFailure;
     expect([1, 4, 5].map((attempt) => failureOfAttempt(attempt).nonRetryable)).toEqual([false, false, true]);
     expect(failureOfAttempt(5).message).toContain('git fsck');
   });

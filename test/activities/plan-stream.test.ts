@@ -23,7 +23,7 @@ const empty: LiveState = { exists: false, entries: new Map(), ledger: null, vers
 const wide: PlanView = { show: (text) => `<${text}>`, maxTargets: 10, maxKeys: 1_000, maxKeysOfTarget: 100, maxKeyLength: 100 };
 
 /** A stream of targets with so many keys each, and what is found at each of them. */
-function depsWith(keys: readonly string[], targets: number, live: () => LiveState | Error): PlanDeps {
+function depsWith(keys: readonly string[], targets: number, live: () => LiveState | Error, secretKeys: readonly string[] = []): PlanDeps {
   const state: StreamState = {
     commit: COMMIT,
     unrouted: [],
@@ -33,6 +33,7 @@ function depsWith(keys: readonly string[], targets: number, live: () => LiveStat
         rule,
         environment: 'production',
         inputs: [],
+        secrets: [],
         targets: Array.from({ length: targets }, (_, destination) => ({
           destination,
           sink: 'cache',
@@ -40,6 +41,7 @@ function depsWith(keys: readonly string[], targets: number, live: () => LiveStat
           place: { name: `place-${destination}`, layout: 'hash', fields: {} },
           capabilities: { values: 'readable', ownership: 'keys', atomicity: 'place' },
           entries: keys.map((key) => ({ path: [key], value: 'new', key, text: 'new' })),
+          secretKeys: new Set<string>(secretKeys),
           digest: '',
           retired: false,
         })),
@@ -63,6 +65,13 @@ function depsWith(keys: readonly string[], targets: number, live: () => LiveStat
 const plan = (deps: PlanDeps, view = wide): ReturnType<typeof computePlan> => computePlan(deps, input, view, new AbortController().signal);
 
 describe('the plan of a stream', () => {
+  it('never shows what is or was a secret', async () => {
+    const live: LiveState = { ...empty, exists: true, entries: new Map([['held', 'hunter2']]) };
+    const planned = await plan(depsWith(['held', 'fresh'], 1, () => live, ['held', 'fresh']));
+    expect(planned).toMatchObject({ targets: [{ keys: expect.arrayContaining([{ key: 'fresh', change: 'put', before: null, after: '[secret]' }]) }] });
+    expect(JSON.stringify(planned)).not.toMatch(/hunter2|<new>/);
+  });
+
   it('tells every key by what the view makes of its value', async () => {
     const live: LiveState = { ...empty, exists: true, entries: new Map([['same', 'new']]) };
     expect(await plan(depsWith(['same', 'fresh'], 1, () => live))).toEqual({
