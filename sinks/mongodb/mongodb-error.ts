@@ -43,6 +43,8 @@ export function mongodbError(label: string, error: unknown): SinkError {
   const socketCode = socketCodeOf(error);
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(socketCode))
     return new SinkError('rejected', `${label}: the TLS connection failed (${socketCode}); check tls.ca, the url and the certificate`);
+  if (name === 'MongoServerSelectionError' && serversOf(error).every((server) => !server.error))
+    return new SinkError('unavailable', `${label}: none of the servers is the primary that was asked for; look at the set, at url and at replicaSet`);
   if (/Timeout/.test(name)) return new SinkError('unavailable', `${label}: no answer in time`);
   return new SinkError('unavailable', `${label}: not reachable (${socketCode || name || 'connection lost'})`);
 }
@@ -80,12 +82,17 @@ function partsOf(error: unknown): Parts {
 /** Why no server could be selected is in what the driver knows of each. */
 function socketCodeOf(error: unknown): string {
   for (let at = error, depth = 0; typeof at === 'object' && at !== null && depth < 6; depth++) {
-    const { code, cause, reason } = at as { readonly code?: unknown; readonly cause?: unknown; readonly reason?: { readonly servers?: unknown } };
+    const { code, cause } = at as { readonly code?: unknown; readonly cause?: unknown };
     if (typeof code === 'string') return wordOf(code);
-    const servers = reason?.servers instanceof Map ? ([...reason.servers.values()] as readonly { readonly error?: unknown }[]) : [];
-    at = servers.find((server) => server.error)?.error ?? cause;
+    at = serversOf(at).find((server) => server.error)?.error ?? cause;
   }
   return '';
+}
+
+/** Those that the driver knew when it found none to send a command to. */
+function serversOf(error: unknown): readonly { readonly error?: unknown }[] {
+  const { reason } = (error ?? {}) as { readonly reason?: { readonly servers?: unknown } };
+  return reason?.servers instanceof Map ? [...reason.servers.values()] : [];
 }
 
 /** A code and nothing else: what a server puts in its place could quote anything. */

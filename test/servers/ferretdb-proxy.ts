@@ -85,7 +85,7 @@ export async function startFerretProxy(target: number, turns: Turns, refuse: (co
 }
 
 /** Each begins with its length. */
-async function* messagesOf(socket: Socket): AsyncGenerator<Buffer> {
+export async function* messagesOf(socket: Socket): AsyncGenerator<Buffer> {
   let chunks: Buffer[] = [];
   let size = 0;
   let needed = 4;
@@ -108,10 +108,10 @@ async function* messagesOf(socket: Socket): AsyncGenerator<Buffer> {
   }
 }
 
-const OP_MSG = 2013;
+export const OP_MSG = 2013;
 
 /** The first name in the body of an OP_MSG; empty for a greeting of the old kind. */
-function commandOf(message: Buffer): string {
+export function commandOf(message: Buffer): string {
   if (message.readInt32LE(12) !== OP_MSG) return '';
   // Header, flags, kind of the section, length of the document, type of the first field.
   const start = 16 + 4 + 1 + 4 + 1;

@@ -35,6 +35,7 @@ test.each([
   ['a lost connection', new MongoNetworkError(canary), 'unavailable', 'not reachable (MongoNetworkError)'],
   ['silence', new MongoNetworkTimeoutError(canary), 'unavailable', 'no answer in time'],
   ['no server', selection('ECONNREFUSED'), 'unavailable', 'not reachable (ECONNREFUSED)'],
+  ['a silent server', selection(null), 'unavailable', 'not reachable (MongoServerSelectionError)'],
   ['a certificate of somebody else', selection('SELF_SIGNED_CERT_IN_CHAIN'), 'rejected', 'check tls.ca'],
   ['anything', canary, 'unavailable', 'connection lost'],
 ] as const)('%s is told by its kind', (_name, cause, reason, message) => {
@@ -49,8 +50,8 @@ test('an error of ours stays as it is', () => {
   expect(mongodbError('mongodb db', error)).toBe(error);
 });
 
-function selection(code: string): Error {
-  const cause = Object.assign(new Error(canary), { code });
+function selection(code: string | null): Error {
+  const cause = Object.assign(new Error(canary), code === null ? {} : { code });
   const servers = new Map([['db:27017', { error: new MongoNetworkError(canary, { cause }) }]]);
   return new MongoServerSelectionError(canary, { servers } as unknown as TopologyDescription);
 }
