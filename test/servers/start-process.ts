@@ -110,6 +110,8 @@ function killAll(): void {
 }
 
 function dieOf(signal: NodeJS.Signals): void {
+  // Who listens for it too ends this process, and what it started, in an order of its own.
+  if (process.listenerCount(signal) > 0) return;
   killAll();
   process.kill(process.pid, signal);
 }
