@@ -8,6 +8,7 @@ import { createPayloadCodec } from '../clients/payload-codec.ts';
 import { readSecretFiles } from '../clients/secret-files.ts';
 import { startSync } from '../clients/start-sync.ts';
 import { connectTemporal, registerSearchAttributes, type Temporal } from '../clients/temporal.ts';
+import { InvalidInput } from '../domain/problem.ts';
 import { apiEnvironmentSchema, parseEnvironment, type ApiEnvironment } from '../schemas/environment.ts';
 import { sinkDefinitions } from '../sinks/registry.ts';
 import { createApp, type AppDependencies } from './app.ts';
@@ -107,6 +108,7 @@ export async function runApi(): Promise<never> {
 async function refuseOtherKey(temporal: Temporal, tenants: readonly string[], codecKey: string | undefined): Promise<void> {
   for (const tenant of tenants) {
     const found = await checkCodecKey(temporal, tenant, codecKey).catch((cause: unknown) => {
+      if (cause instanceof InvalidInput) throw cause;
       const advice = 'set the VARTRACK_CODEC_KEY that the workers have';
       throw new Error(`what workers wrote for tenant ${tenant} cannot be read with this key (${codecKey === undefined ? 'none' : 'another'}); ${advice}`, {
         cause,
