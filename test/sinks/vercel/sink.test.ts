@@ -74,6 +74,29 @@ describe('variables of one project', () => {
     expect((await failure(open.undo(3), 'conflict')).message).toContain('the former value of HOST is sensitive');
   });
 
+  test('are never missing while others take their place or get other values', async () => {
+    const { project, sync } = await begin(server, {});
+    await sync({ old: 'x', host: 'db1' });
+    const there = (): readonly string[] => [...project.variables.values()].map(({ key }) => key);
+    const missing: string[] = [];
+    let deleted = false;
+    const look = (): void => {
+      deleted ||= !there().includes('OLD');
+      if (!there().includes('HOST')) missing.push('HOST');
+      if (deleted && !there().includes('FRESH')) missing.push('OLD and FRESH');
+    };
+    for (const verb of ['set', 'delete'] as const) {
+      const change = project.variables[verb].bind(project.variables) as (...given: unknown[]) => never;
+      project.variables[verb] = (...given: unknown[]) => {
+        const done = change(...given);
+        look();
+        return done;
+      };
+    }
+    await sync({ fresh: 'x', host: 'db2' });
+    expect({ missing, deleted }).toEqual({ missing: [], deleted: true });
+  });
+
   test('that would be too large for a deployment are refused before anything is written', async () => {
     const { project, sink, place, planWrite } = await begin(server, {});
     project.create({ key: 'THEIRS', value: 'x'.repeat(40_000), type: 'plain', target: ['preview'] }, false);
