@@ -21,7 +21,7 @@ export async function vercelSink(environments: readonly string[]): Promise<OneSi
     credentials: { VERCEL_TOKEN: server.token('admin') },
     look: async (environment) => {
       const values = [...projectOf(environment).variables.values()].filter(({ key }) => !key.startsWith(OWN_PREFIX));
-      return values.length === 0 ? null : Object.fromEntries(values.map(({ key, value }) => [key, value]).toSorted());
+      return values.length === 0 ? null : Object.fromEntries(values.map(({ key, value }) => [key, value]));
     },
     trace: async (environment) => JSON.stringify([projectOf(environment).writes(), ...projectOf(environment).variables.values()]),
     refuseWrites: async () => proxy.refuseWrites(true),
