@@ -1,11 +1,14 @@
+import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { parseBundle } from '../../../clients/bundle.ts';
 import { createVaultClient } from '../../../clients/vault.ts';
 import type { SecretManagerClient } from '../../../clients/vault/secret-client.ts';
 import { SecretError } from '../../../clients/vault/secret-error.ts';
 import type { SecretManager } from '../../../domain/bundle.ts';
+import { sinkDefinitions } from '../../../sinks/registry.ts';
 import { startVault, type VaultServer } from '../../servers/vault.ts';
 
 let vault: VaultServer;
@@ -174,6 +177,18 @@ test('closing gives the token back', async () => {
   await client.close();
   await expect(vault.call('POST', 'auth/token/lookup', { token })).rejects.toThrow('403');
   expect((await failureOf(read(client))).reason).toBe('unavailable');
+});
+
+test('the bundle and the policy of docs/vault.md are good as they stand', async () => {
+  const page = await readFile(new URL('../../../docs/vault.md', import.meta.url), 'utf8');
+  const blockOf = (language: string): string => new RegExp(`\`\`\`${language}\n([^]*?)\`\`\``).exec(page)?.[1] ?? '';
+  expect(parseBundle(`apiVersion: vartrack.dev/v1\n${blockOf('yaml')}`, 'vartrack.yaml', sinkDefinitions).problems).toEqual([]);
+  await vault.call('PUT', 'sys/policies/acl/documented', { policy: blockOf('hcl') });
+  await vault.put('sinks/redis', { password: 'p' });
+  const { roleId, secretId } = await vault.appRole({ policies: ['documented'], ttl: '1h' });
+  const client = connect({ method: 'approle', roleId: { env: 'R' }, secretId: { env: 'S' } }, { R: roleId, S: secretId });
+  expect(await read(client, 'sinks/redis')).toBe('p');
+  expect((await failureOf(read(client))).reason).toBe('unauthorized');
 });
 
 interface CountingProxy {
