@@ -29,7 +29,7 @@ export async function applyPlan(site: Site, plan: WritePlan): Promise<Receipt> {
   const isUnfinished = now?.before?.work !== undefined;
   const announced = isUnfinished ? announcedOf(site, plan) : [];
   const targets = targetsOf(site, [...changesOf(site, plan), ...announced], found, isResumed);
-  const work: Work = { plan, targets, announced, undo, before: beforeOf(now), claim: createClaim(site, seen?.version ?? null) };
+  const work: Work = { plan, targets, announced, undo, isUnfinished, before: beforeOf(now), claim: createClaim(site, seen?.version ?? null) };
   if (plan.content === 'keep' && !isUnfinished) await work.claim.write({ ledger: plan.ledger, before: work.before }, stepsOf(targets, 'check'));
   else if (!(await applyAtOnce(site, work))) await applyInSteps(site, work);
   return receipt;
@@ -41,6 +41,8 @@ interface Work {
   readonly announced: readonly Change[];
   /** As it was before the claim. */
   readonly undo: Item | null;
+  /** Whether a write that did not end is taken over, or gone on with. */
+  readonly isUnfinished: boolean;
   readonly before: Before;
   readonly claim: Claim;
 }
@@ -62,8 +64,7 @@ async function lookAround(site: Site, plan: WritePlan) {
   const { store, place, layout, own, signal } = site;
   // What an unfinished write announced; which one is, is known with the ledger.
   const items = [...changesOf(site, plan), ...announcedOf(site, plan)].map((change) => change.name);
-  // In steps, the undo record counts as it is after the claim.
-  const names = [layout.ledger, ...(store.transaction ? [layout.undo] : []), ...items];
+  const names = [layout.ledger, layout.undo, ...items];
   const got = await store.get(place, names, Math.max(own.maxBytes, layout.maxBytes), signal);
   const found = new Map(names.map((name, index) => [name, got[index] ?? null]));
   return { seen: ledgerIn(site, found.get(layout.ledger) ?? null), found, undo: found.get(layout.undo) ?? null };
@@ -127,9 +128,10 @@ async function applyInSteps(site: Site, work: Work): Promise<void> {
   }
 }
 
-async function carryOut(site: Site, { plan, targets, announced, before, claim }: Work): Promise<void> {
+async function carryOut(site: Site, { plan, targets, announced, undo: undoItem, isUnfinished, before, claim }: Work): Promise<void> {
   const { store, place, layout, signal } = site;
-  const former = await getUndo(site);
+  // A write that did not end may have come to its record since the first look, until the claim stopped it; where there is none, nobody writes it.
+  const former = isUnfinished ? await getUndo(site) : undoIn(site, undoItem);
   const record = undoContent(site, recordOf(plan, before, targets, former));
   const put = { action: 'put', name: layout.undo, expected: former?.version ?? null, ...record } satisfies ItemChange;
   const [undo = null] = store.transaction?.fits([claim.check(), put])
