@@ -1,5 +1,7 @@
 import type { Agent, Dispatcher } from 'undici';
+import type { CredentialReference } from '../../domain/bundle.ts';
 import { SinkError } from '../errors.ts';
+import { readCredential } from '../read-credential.ts';
 import type { ResolveCredential } from '../sink.ts';
 import { connectionError, refusalError } from './consul-error.ts';
 import { encodeOperations, type Operation } from './operations.ts';
@@ -24,18 +26,13 @@ export function createConsulClient(options: ConsulOptions, resolve: ResolveCrede
   let opened: Promise<Opened> | undefined;
   let token: { readonly text: Promise<string>; readonly until: number } | undefined;
 
-  async function read(reference: Parameters<ResolveCredential>[0]): Promise<string> {
-    try {
-      return await resolve(reference);
-    } catch (error) {
-      // The resolver's message names the reference, never the value.
-      throw new SinkError('unavailable', `consul ${options.url}: ${error instanceof Error ? error.message : 'a credential cannot be read'}`);
-    }
+  function read<Reference extends CredentialReference | undefined>(reference: Reference) {
+    return readCredential(`consul ${options.url}`, resolve, reference);
   }
 
   async function open(): Promise<Opened> {
     const { ca, cert, key, servername } = options.tls ?? {};
-    const [undici, ...pems] = await Promise.all([import('undici'), ...[ca, cert, key].map((each) => each && read(each))]);
+    const [undici, ...pems] = await Promise.all([import('undici'), ...[ca, cert, key].map(read)]);
     const given = Object.entries({ ca: pems[0], cert: pems[1], key: pems[2], servername }).filter(([, value]) => value !== undefined);
     const connect = { timeout: options.connectTimeout, ...Object.fromEntries(given) };
     const agent = new undici.Agent({ connect, headersTimeout: options.requestTimeout, bodyTimeout: options.requestTimeout, connections: MAX_SOCKETS });

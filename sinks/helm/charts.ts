@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseDocument } from '../../clients/formats/parse-document.ts';
 import { isMap, toJson, valueOf } from '../../domain/value.ts';
 import { SinkError } from '../errors.ts';
+import { readCredential } from '../read-credential.ts';
 import type { ResolveCredential } from '../sink.ts';
 import type { ChartSource, HelmOptions } from './options.ts';
 import type { HelmResult, HelmRun } from './program.ts';
@@ -96,12 +97,7 @@ async function loginFor(source: ChartSource, { charts }: HelmOptions, resolve: R
   const key = 'oci' in source ? hostOf(source.oci) : 'repository' in source ? source.repository : '';
   const found = charts[key];
   if (!found) return null;
-  try {
-    return { username: found.username, password: await resolve(found.password) };
-  } catch (error) {
-    // The resolver's message names the reference, never the value.
-    throw new SinkError('unavailable', `the login for ${key}: ${error instanceof Error ? error.message : 'it cannot be read'}`);
-  }
+  return { username: found.username, password: await readCredential(`the login for ${key}`, resolve, found.password) };
 }
 
 function basic({ username, password }: { readonly username: string; readonly password: string }): string {

@@ -1,9 +1,8 @@
 import type { MongoClientOptions } from 'mongodb';
 import { z } from 'zod';
-import type { CredentialReference } from '../../domain/bundle.ts';
 import { credentialReference } from '../../schemas/credential-reference.ts';
 import { duration } from '../../schemas/duration.ts';
-import { SinkError } from '../errors.ts';
+import { readCredential } from '../read-credential.ts';
 import type { ResolveCredential } from '../sink.ts';
 
 const url = z.string().refine((text) => hostsOf(text) !== null, {
@@ -45,17 +44,10 @@ export type MongodbOptions = z.output<typeof mongodbOptions>;
 
 /** What the driver's client needs, with the credentials as they are now. No command is ever repeated by it: see `docs/sinks/mongodb.md`. */
 export async function clientOptions(options: MongodbOptions, resolve: ResolveCredential): Promise<MongoClientOptions> {
-  const read = async (reference: CredentialReference | undefined) => {
-    if (reference === undefined) return undefined;
-    try {
-      return await resolve(reference);
-    } catch (error) {
-      // The resolver's message names the reference, never the value.
-      throw new SinkError('unavailable', `mongodb ${systemOf(options)}: ${error instanceof Error ? error.message : 'a credential cannot be read'}`);
-    }
-  };
+  const label = `mongodb ${systemOf(options)}`;
   const { username, authSource, authMechanism, replicaSet, connectTimeout, serverSelectionTimeout, requestTimeout } = options;
-  const [password, ca, cert, key] = await Promise.all([options.password, options.tls?.ca, options.tls?.cert, options.tls?.key].map(read));
+  const references = [options.password, options.tls?.ca, options.tls?.cert, options.tls?.key];
+  const [password, ca, cert, key] = await Promise.all(references.map((each) => readCredential(label, resolve, each)));
   return {
     appName: 'varTrack',
     retryWrites: false,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { CredentialReference } from '../../domain/bundle.ts';
 import { credentialReference } from '../../schemas/credential-reference.ts';
 import { duration } from '../../schemas/duration.ts';
-import { SinkError } from '../errors.ts';
+import { readCredential } from '../read-credential.ts';
 import type { ResolveCredential } from '../sink.ts';
 
 /** `redis://host:port/database`, or `rediss://` for TLS; nothing else that a URL can hold. */
@@ -82,16 +82,8 @@ export interface Login {
 
 /** What the client needs for one server, with the credentials as they are now. `label` begins the message of an error. */
 export async function loginOptions(label: string, login: Login, resolve: ResolveCredential): Promise<ClientOptions> {
-  const read = async (reference: CredentialReference | undefined) => {
-    if (reference === undefined) return undefined;
-    try {
-      return await resolve(reference);
-    } catch (error) {
-      // The resolver's message names the reference, never the value.
-      throw new SinkError('unavailable', `${label}: ${error instanceof Error ? error.message : 'a credential cannot be read'}`);
-    }
-  };
-  const [password, ca, cert, key] = await Promise.all([login.password, login.tls?.ca, login.tls?.cert, login.tls?.key].map(read));
+  const references = [login.password, login.tls?.ca, login.tls?.cert, login.tls?.key];
+  const [password, ca, cert, key] = await Promise.all(references.map((each) => readCredential(label, resolve, each)));
   return {
     ...(login.username === undefined ? {} : { username: login.username }),
     ...(password === undefined ? {} : { password }),

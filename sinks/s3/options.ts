@@ -1,8 +1,9 @@
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { z } from 'zod';
+import type { CredentialReference } from '../../domain/bundle.ts';
 import { credentialReference } from '../../schemas/credential-reference.ts';
 import { duration } from '../../schemas/duration.ts';
-import { SinkError } from '../errors.ts';
+import { readCredential } from '../read-credential.ts';
 import type { ResolveCredential } from '../sink.ts';
 
 const endpoint = z
@@ -43,14 +44,7 @@ const CREDENTIALS_FOR_MS = 10 * 60_000;
 /** What the SDK's client needs; credentials are read when it asks for them. */
 export async function clientConfig(options: S3Options, resolve: ResolveCredential): Promise<S3ClientConfig> {
   const { credentials, connectTimeout, requestTimeout, region, forcePathStyle } = options;
-  const read = async (reference: Parameters<ResolveCredential>[0]) => {
-    try {
-      return await resolve(reference);
-    } catch (error) {
-      // The resolver's message names the reference, never the value.
-      throw new SinkError('unavailable', `s3 ${systemOf(options)}: ${error instanceof Error ? error.message : 'a credential cannot be read'}`);
-    }
-  };
+  const read = (reference: CredentialReference): Promise<string> => readCredential(`s3 ${systemOf(options)}`, resolve, reference);
   const provider = credentials && {
     credentials: async () => ({
       accessKeyId: await read(credentials.accessKeyId),

@@ -1,6 +1,7 @@
 import type { VercelCore } from '@vercel/sdk/core.js';
 import type { Result } from '@vercel/sdk/types/fp.js';
 import { SinkError } from '../errors.ts';
+import { readCredential } from '../read-credential.ts';
 import type { ResolveCredential } from '../sink.ts';
 import type { VercelOptions } from './options.ts';
 import { rateLimitOf, type RateLimit } from './rate-limit.ts';
@@ -57,10 +58,7 @@ export function createVariables(options: VercelOptions, resolve: ResolveCredenti
 
   async function sessionOf(label: string, sdk: Sdk) {
     if (session && session.until > Date.now()) return session;
-    const token = await resolve(options.token).catch((error: unknown) => {
-      // The resolver's message names the reference, never the value.
-      throw new SinkError('unavailable', `${label}: ${error instanceof Error ? error.message : 'the token cannot be read'}`);
-    });
+    const token = await readCredential(label, resolve, options.token);
     session = { core: sdk.coreFor(token, url), limit: rateLimitOf(url, token), until: Date.now() + TOKEN_FOR_MS };
     return session;
   }

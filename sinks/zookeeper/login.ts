@@ -1,5 +1,5 @@
-import type { CredentialReference } from '../../domain/bundle.ts';
 import { SinkError } from '../errors.ts';
+import { readCredential } from '../read-credential.ts';
 import type { ResolveCredential } from '../sink.ts';
 import { systemOf, type ZooKeeperOptions } from './options.ts';
 
@@ -12,17 +12,8 @@ export interface Login {
 /** The credentials as they are now. */
 export async function readLogin(options: ZooKeeperOptions, resolve: ResolveCredential): Promise<Login> {
   const label = `zookeeper ${systemOf(options)}`;
-  const read = async (reference: CredentialReference | undefined): Promise<string | undefined> => {
-    if (reference === undefined) return undefined;
-    try {
-      return await resolve(reference);
-    } catch (error) {
-      // The resolver's message names the reference, never the value.
-      throw new SinkError('unavailable', `${label}: ${error instanceof Error ? error.message : 'a credential cannot be read'}`);
-    }
-  };
   const { auth, tls } = options;
-  const [digest, ca, cert, key] = await Promise.all([auth, tls?.ca, tls?.cert, tls?.key].map(read));
+  const [digest, ca, cert, key] = await Promise.all([auth, tls?.ca, tls?.cert, tls?.key].map((each) => readCredential(label, resolve, each)));
   // ZooKeeper takes a text without a colon for a user of that name, and refuses everything later on.
   if (digest !== undefined && !/^[^:]+:./.test(digest)) throw new SinkError('unauthorized', `${label}: the credential of auth has to be user:password`);
   return { digest: digest ?? null, tls: tls ? defined({ ca, cert, key, servername: tls.servername }) : null };
