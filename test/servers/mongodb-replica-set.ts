@@ -42,9 +42,22 @@ export async function startReplicaSet(target: number, { name, user, password: gi
   function hello(me: number): Document {
     const isPrimary = me === leader;
     return {
-      ...{ helloOk: true, ismaster: isPrimary, isWritablePrimary: isPrimary, secondary: !isPrimary, setName: name, setVersion: 1 },
-      ...{ hosts: members, primary: members[leader], me: members[me], saslSupportedMechs: mechanisms, minWireVersion: 0, maxWireVersion: 21 },
-      ...{ maxBsonObjectSize: 16 * 1024 * 1024, maxMessageSizeBytes: 48_000_000, maxWriteBatchSize: 100_000, ok: 1 },
+      helloOk: true,
+      ismaster: isPrimary,
+      isWritablePrimary: isPrimary,
+      secondary: !isPrimary,
+      setName: name,
+      setVersion: 1,
+      hosts: members,
+      primary: members[leader],
+      me: members[me],
+      saslSupportedMechs: mechanisms,
+      minWireVersion: 0,
+      maxWireVersion: 21,
+      maxBsonObjectSize: 16 * 1024 * 1024,
+      maxMessageSizeBytes: 48_000_000,
+      maxWriteBatchSize: 100_000,
+      ok: 1,
     };
   }
 
@@ -112,7 +125,10 @@ export async function startReplicaSet(target: number, { name, user, password: gi
   );
   const [primary = '', secondary = ''] = members;
   return {
-    ...{ primary, secondary, commands, logins },
+    primary,
+    secondary,
+    commands,
+    logins,
     setPassword: (next) => void (password = next),
     elect: () => void (leader = 1 - leader),
     lagBehind: () => void (lags = true),

@@ -85,9 +85,10 @@ describe('variables of one project', () => {
       if (!there().includes('HOST')) missing.push('HOST');
       if (deleted && !there().includes('FRESH')) missing.push('OLD and FRESH');
     };
+    const stored = project.variables as Map<string, unknown>;
     for (const verb of ['set', 'delete'] as const) {
-      const change = project.variables[verb].bind(project.variables) as (...given: unknown[]) => never;
-      project.variables[verb] = (...given: unknown[]) => {
+      const change = stored[verb].bind(stored) as (...given: unknown[]) => never;
+      stored[verb] = (...given: unknown[]) => {
         const done = change(...given);
         look();
         return done;
