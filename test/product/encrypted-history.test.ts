@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import type { Payload } from '@temporalio/common';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { codecKeyIdOf } from '../../clients/payload-codec.ts';
 import { syncWorkflowId } from '../../workflows/messages.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { startRedis, type RedisServer } from '../servers/redis.ts';
@@ -41,6 +43,20 @@ rules:
     expect(await history()).not.toMatch(/ofmine/);
   });
 
+  it('every payload of a run is bound to its workflow', async () => {
+    const { payloads, workflowId } = await payloadsOfLastRun();
+    expect(payloads.length).toBeGreaterThan(5);
+    const owners = payloads.map(({ metadata }) => Buffer.from(metadata?.['encryption-bound-to'] ?? []).toString());
+    expect(new Set(owners)).toEqual(new Set([workflowId]));
+  });
+
+  async function payloadsOfLastRun(): Promise<{ readonly payloads: readonly Payload[]; readonly workflowId: string }> {
+    const workflowId = syncWorkflowId(stack.tenant, 'config', 'main');
+    const { client, namespace } = stack.temporal;
+    const { history: events } = await client.workflowService.getWorkflowExecutionHistory({ namespace, execution: { workflowId } });
+    return { payloads: payloadsIn(events).filter((payload) => codecKeyIdOf(payload) !== undefined), workflowId };
+  }
+
   /** Every byte of the last run's history, as the server has it. */
   async function history(): Promise<string> {
     const execution = { workflowId: syncWorkflowId(stack.tenant, 'config', 'main') };
@@ -62,4 +78,10 @@ function readableIn(part: unknown): string {
   return Object.entries(part)
     .map(([name, value]) => `${name} ${readableIn(value)}`)
     .join('\n');
+}
+
+function payloadsIn(part: unknown): readonly Payload[] {
+  if (typeof part !== 'object' || part === null || part instanceof Uint8Array) return [];
+  const own = 'metadata' in part && 'data' in part ? [part as Payload] : [];
+  return [...own, ...Object.values(part).flatMap(payloadsIn)];
 }
