@@ -17,23 +17,44 @@ const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024 - 16 * 1024;
 
 type Parts = ReadonlyMap<string, Item>;
 
-/** One document that holds ledger and undo record as well, so that each write is one conditional replacement. A document of ours only is absent. */
+interface Sight {
+  readonly place: string;
+  readonly document: TreeMap | null;
+  readonly parts: Parts;
+}
+
+/**
+ * One document that holds ledger and undo record as well, so that each write is one conditional replacement. A document of ours only is absent. For the
+ * calls of one operation at one place: it remembers the document that was looked at last, since a replacement has to name all of it.
+ */
 export function createDocumentStore(documents: Documents, bson: Bson): CasStore & Required<Pick<CasStore, 'transaction'>> {
-  async function look(place: Place, signal: AbortSignal): Promise<{ readonly document: TreeMap | null; readonly parts: Parts }> {
+  let latest: Sight | undefined;
+
+  async function look(place: Place, signal: AbortSignal): Promise<Sight> {
     const { id, ...at } = placeNames(place.name);
     const document = (await documents.find(at, [id], signal)).get(id) ?? null;
-    return { document, parts: document ? partsOf(document, bson) : new Map<string, Item>() };
+    return (latest = { place: place.name, document, parts: document ? partsOf(document, bson) : new Map<string, Item>() });
+  }
+
+  /** What is there as far as we know; the filter of the write says whether it still is. Of what is not written, nothing else would say it. */
+  async function sightFor(place: Place, changes: readonly ItemChange[], signal: AbortSignal): Promise<Sight> {
+    const known = latest;
+    latest = undefined;
+    const isEnough = changes.some(({ action }) => action !== 'check') && known?.place === place.name && stands(known, changes);
+    return isEnough ? known : look(place, signal);
   }
 
   async function commit(place: Place, changes: readonly ItemChange[], signal: AbortSignal): Promise<readonly (string | null)[]> {
-    const { document: current, parts } = await look(place, signal);
-    for (const { name, expected } of changes) if ((parts.get(name)?.version ?? null) !== expected) throw moved(place);
+    const sight = await sightFor(place, changes, signal);
+    if (!stands(sight, changes)) throw moved(place);
+    const { document, parts } = sight;
+    latest = undefined;
     const bodies = new Map([...parts].map(([name, item]) => [name, item.body]));
     for (const change of changes) {
       if (change.action === 'put') bodies.set(change.name, change.body);
       else if (change.action === 'delete') bodies.delete(change.name);
     }
-    if (changes.some((change) => change.action !== 'check')) await put(place, current, documentOf(place, bodies, bson), signal);
+    if (changes.some((change) => change.action !== 'check')) await put(place, document, documentOf(place, bodies, bson), signal);
     return changes.map(({ name }) => {
       const body = bodies.get(name);
       return body ? versionOf(body) : null;
@@ -80,6 +101,10 @@ export function createDocumentStore(documents: Documents, bson: Bson): CasStore 
     transaction: { fits: (changes) => changes.every(({ name }) => PARTS.has(name)), commit },
     close: () => documents.close(),
   };
+}
+
+function stands({ parts }: Sight, changes: readonly ItemChange[]): boolean {
+  return changes.every(({ name, expected }) => (parts.get(name)?.version ?? null) === expected);
 }
 
 function partsOf(document: TreeMap, bson: Bson): Parts {

@@ -81,6 +81,29 @@ describeWith('ferretdb', 'documents of MongoDB, written conditionally', () => {
       expect(await server.client.db('parts').collection('docs').countDocuments()).toBe(0);
     });
 
+    test('a write asks for nothing that was read before it, and checks alone for all of it', async () => {
+      const place = placeOf('asked/docs/one', 'document');
+      await server.client.db('asked').collection<{ _id: string; host: string }>('docs').insertOne({ _id: 'one', host: 'db1' });
+      let finds = 0;
+      const counting: Documents = {
+        ...documents,
+        find: async (...args) => {
+          finds++;
+          return documents.find(...args);
+        },
+      };
+      const store = createDocumentStore(counting, BSON);
+      const [item] = await store.get(place, [PART.content], 1_000, signal());
+      const [version = null] = await store.write(place, [put(PART.content, item!.version, bodyOf({ host: 'ours' }))], signal());
+      expect(finds).toBe(1);
+      await store.get(place, [PART.content], 1_000, signal());
+      await server.client
+        .db('asked')
+        .collection<{ _id: string; host: string }>('docs')
+        .updateOne({ _id: 'one' }, { $set: { host: 'theirs' } });
+      await failure(store.write(place, [{ action: 'check', name: PART.content, expected: version }], signal()), 'conflict');
+    });
+
     test('a field that somebody adds at the moment of the write is put back, and the write is a conflict', async () => {
       const place = placeOf('moment/docs/one', 'document');
       const collection = server.client.db('moment').collection<{ _id: string; [name: string]: unknown }>('docs');
