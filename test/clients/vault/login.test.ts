@@ -67,7 +67,7 @@ test('a hundred reads at once are one login, and ten fields of one path one read
   const fields = Array.from({ length: 10 }, (_, i) => ({ path: 'app/db', field: ['user', 'password', 'port'][i % 3] ?? '' }));
   await client.read(fields, AbortSignal.timeout(20_000));
   await client.describe(fields, AbortSignal.timeout(20_000));
-  expect(proxy.seen.slice(then)).toEqual(['GET /v1/secret/data/app/db', 'GET /v1/secret/data/app/db']);
+  expect(proxy.seen.slice(then).filter((line) => line.includes('/data/'))).toEqual(['GET /v1/secret/data/app/db', 'GET /v1/secret/data/app/db']);
 });
 
 test('a token is renewed before it ends, without another login', async () => {
@@ -159,7 +159,8 @@ test('a refused login is told without its credentials, and not tried again at on
   expect(errors[0]?.message).toMatch(/the login at auth\/approle\/login was refused \(400\); check roleId and secretId/);
   expect(errors[0]?.message).not.toContain('wrong-secret-id');
   expect((await failureOf(read(client))).reason).toBe('unauthorized');
-  expect(proxy.seen.slice(before)).toHaveLength(1);
+  // Clients of other tests may renew their tokens meanwhile.
+  expect(proxy.seen.slice(before).filter((line) => line.includes('/login'))).toHaveLength(1);
 });
 
 test('a credential of its own that cannot be read is told by its reference', async () => {
