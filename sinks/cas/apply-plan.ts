@@ -20,8 +20,11 @@ export async function applyPlan(site: Site, plan: WritePlan): Promise<Receipt> {
   // There is nothing left to give up: an earlier attempt has done it.
   if (plan.content === 'remove' && !now) return receipt;
   const isOwn = now?.ledger.write === plan.ledger.write && now.ledger.generation === plan.ledger.generation;
-  // An earlier attempt, whose answer was lost, has done it.
-  if (isOwn && now.ledger.state === 'committed') return receipt;
+  // An earlier attempt, whose answer was lost, has done it; of a removal, all but its end.
+  if (isOwn && now.ledger.state === 'committed') {
+    if (plan.content === 'remove') await removeOwn(site, await getUndo(site), createClaim(site, seen?.version ?? null));
+    return receipt;
+  }
   const isResumed = isOwn && now.before?.work === 'write';
   const [baseLedger] = plan.base.version.split(' ');
   if (!isResumed && (seen?.version ?? ABSENT) !== baseLedger) throw moved(site, now?.ledger);
@@ -144,12 +147,23 @@ async function carryOut(site: Site, { plan, targets, announced, undo: undoItem, 
   for (const steps of store.transaction ? [[...puts, ...deletes]] : [puts, deletes]) await writeUnder(claim, site, steps);
   await store.settle?.(place, signal);
   if (plan.content !== 'remove') return await claim.write({ ledger: plan.ledger }, stepsOf(targets, 'check'));
-  // The ledger last: while it is there, the removal is known to be unfinished.
-  const last = [[layout.undo, undo] as const, [layout.ledger, claim.version()] as const].flatMap(([name, expected]): readonly ItemChange[] =>
-    expected === null ? [] : [{ action: 'delete', name, expected }],
-  );
+  // Without its record the removal would be taken for a write that had changed nothing yet, and an undo would bring back a ledger of keys that are gone.
+  if (!store.transaction?.fits(endOf(site, undo, claim))) await claim.write({ ledger: plan.ledger });
+  await removeOwn(site, undo === null ? null : { version: undo }, claim);
+}
+
+/** The ledger last: while it is there, the removal is known to be unfinished. */
+async function removeOwn(site: Site, undo: Pick<Seen<UndoRecord>, 'version'> | null, claim: Claim): Promise<void> {
+  const { store, place, signal } = site;
+  const last = endOf(site, undo?.version ?? null, claim);
   if (store.transaction?.fits(last)) await store.transaction.commit(place, last, signal);
   else for (const step of last) await store.write(place, [step], signal);
+}
+
+function endOf({ layout }: Site, undo: string | null, claim: Claim): readonly ItemChange[] {
+  return [[layout.undo, undo] as const, [layout.ledger, claim.version()] as const].flatMap(([name, expected]): readonly ItemChange[] =>
+    expected === null ? [] : [{ action: 'delete', name, expected }],
+  );
 }
 
 function recordOf(plan: WritePlan, before: Before, targets: readonly Target[], former: Seen<UndoRecord> | null): UndoRecord {

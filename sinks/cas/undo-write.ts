@@ -34,7 +34,7 @@ export async function undoWrite(site: Site, generation: number): Promise<Receipt
     try {
       return await undoOnce(site, seen, 'refuse');
     } catch (error) {
-      if (!(error instanceof SinkError && error.reason === 'conflict') || error instanceof ChangedByOthers || round === MAX_ROUNDS) throw error;
+      if (!(error instanceof SinkError && error.reason === 'conflict') || error instanceof Lasting || round === MAX_ROUNDS) throw error;
     }
   }
 }
@@ -55,6 +55,8 @@ export async function undoOnce(site: Site, seen: Held, strangers: Strangers): Pr
     ? found?.content.origin === before.origin
     : found?.content.generation === current.generation && found.content.write === current.write;
   const record = isMatching ? found?.content : undefined;
+  if (!record && !before && Object.keys(current.keys).length === 0)
+    throw new Lasting('conflict', `${where(site)}: it was given up at generation ${current.generation}, and what an undo needs is gone already`);
   // A claim without a record has changed nothing yet.
   if (!record && !before)
     throw new SinkError('rejected', `${where(site)}: the undo record at ${layout.undo} is gone, so generation ${current.generation} cannot be undone`);
@@ -96,10 +98,7 @@ async function stepsBack(site: Site, changes: readonly UndoChange[], strangers: 
     const live = found[index] ?? null;
     const standing = standingOf(change, live);
     if (standing === 'strange' && strangers === 'refuse')
-      throw new ChangedByOthers(
-        'conflict',
-        `${where(site)}: ${change.name} was changed by somebody else, so the write cannot be undone; remove it, or put it back`,
-      );
+      throw new Lasting('conflict', `${where(site)}: ${change.name} was changed by somebody else, so the write cannot be undone; remove it, or put it back`);
     if (standing === 'as-before') return [{ action: 'check', name: change.name, expected: live?.version ?? null }];
     return standing === 'ours' ? stepBack(change, live) : [];
   });
@@ -115,4 +114,4 @@ function isWrite({ action }: ItemChange): boolean {
 }
 
 /** A conflict that looking again does not mend. */
-class ChangedByOthers extends SinkError {}
+class Lasting extends SinkError {}

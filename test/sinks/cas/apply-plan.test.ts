@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { WritePlan } from '../../../domain/plan.ts';
 import { failure } from '../contract/scenario.ts';
 import { createMemoryStore, type MemoryStore } from './memory-store.ts';
 import { createStage, stopAt } from './stage.ts';
@@ -177,6 +178,58 @@ test.each([
   crash.go();
   await failure(attempt, 'conflict');
   expect(stage.values()).toEqual({ host: 'zero' });
+});
+
+describe.each([
+  ['steps', 0],
+  ['transactions of 2', 2],
+])('a removal in %s that ended at any of its writes', (_name, transactionSize) => {
+  /** Cut before its first write, its second and so on, until one gets through. */
+  async function atEveryWrite(then: (half: { store: MemoryStore; stage: ReturnType<typeof createStage>; made: WritePlan }) => Promise<void>): Promise<void> {
+    for (let cut = 0; ; cut++) {
+      const store = createMemoryStore({ transactionSize });
+      const stage = createStage(store);
+      await stage.sync({ host: 'zero', old: 'x' });
+      const made = (await stage.planForRemoval()) as WritePlan;
+      let writes = 0;
+      store.beforeWrite = async () => {
+        if (writes++ >= cut) throw new TypeError('crashed');
+      };
+      const isThrough = await stage.apply(made).then(
+        () => true,
+        () => false,
+      );
+      revive(store);
+      if (isThrough) return expect(cut).toBeGreaterThan(4);
+      await then({ store, stage, made });
+    }
+  }
+
+  test('is finished by its own retry, and nothing of it is left', async () => {
+    await atEveryWrite(async ({ store, stage, made }) => {
+      await stage.apply(made);
+      expect([...store.stored.keys()]).toEqual([]);
+    });
+  });
+
+  test('is finished by another one', async () => {
+    await atEveryWrite(async ({ store, stage }) => {
+      const next = await stage.planForRemoval();
+      if (next.kind === 'write') await stage.apply(next);
+      expect([...store.stored.keys()]).toEqual([]);
+    });
+  });
+
+  test('is undone to exactly what was there, or says that it cannot be', async () => {
+    await atEveryWrite(async ({ stage, made }) => {
+      const undone = await stage.restore(made.ledger.generation).then(
+        () => true,
+        (error: unknown) => failure(Promise.reject(error), 'conflict').then(() => false),
+      );
+      expect(stage.values()).toEqual(undone ? { host: 'zero', old: 'x' } : {});
+      expect(Object.keys(stage.ledger()?.keys ?? {}).toSorted()).toEqual(undone ? ['host', 'old'] : []);
+    });
+  });
 });
 
 test('a key that a write had only announced when it ended, and that somebody then made by hand, is not ours', async () => {
