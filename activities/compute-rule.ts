@@ -7,8 +7,8 @@ import { assembleDocument } from '../domain/assemble.ts';
 import type { Fingerprint } from '../domain/ledger.ts';
 import { InvalidInput, type Problem } from '../domain/problem.ts';
 import { expandFile, type RefVariables } from '../domain/routing.ts';
-import { findSecrets, locateSecrets, SECRETS_UNAVAILABLE } from '../domain/find-secrets.ts';
-import type { MapNode } from '../domain/value.ts';
+import { findSecrets, locateSecrets, originIn } from '../domain/find-secrets.ts';
+import { valueOf, type MapNode } from '../domain/value.ts';
 import type { SinkDefinition } from '../sinks/sink.ts';
 import { completeDocument } from './complete-document.ts';
 import { renderTargets } from './render-targets.ts';
@@ -78,14 +78,26 @@ export async function computeRule(
   checkLimits(document);
   const found = findSecrets(document);
   if (found.problems.length > 0) throw new InvalidInput(found.problems);
-  const { value, originOf } = await completeDocument(request.tenant, part, document, found, content, options.cue, signal);
-  const { secrets, problems: unnamed } = locateSecrets(value, Object.keys(request.bundle.tenants[request.tenant]?.secretManagers ?? {}), originOf);
+  const managers = Object.keys(request.bundle.tenants[request.tenant]?.secretManagers ?? {});
+  const { problems: unnamed } = found.paths.length === 0 ? { problems: [] } : locateSecrets(valueOf(document), managers, originIn(document));
   if (unnamed.length > 0) throw new InvalidInput(unnamed);
-  if (secrets.length > 0) throw new InvalidInput(secrets.map(({ key, origin }) => ({ key, origin, message: SECRETS_UNAVAILABLE })));
+  refuseTooMany(found.paths.length, document);
+  const { value, originOf } = await completeDocument(request.tenant, part, document, found, content, options.cue, signal);
+  const { secrets, problems: inSchema } = locateSecrets(value, managers, originOf);
+  if (inSchema.length > 0) throw new InvalidInput(inSchema);
   const variables = { ...part.variables, tenant: request.tenant, rule: name, env: environment };
   const targets = renderTargets({ request, rule, variables, document, value, definitions: options.definitions, fingerprint: options.fingerprint });
   const inputs = [...rule.from.files.map(({ pattern }) => expandFile(pattern, environment)), ...(rule.schema === 'none' ? [] : ['**/*.cue'])];
   return { name, rule, environment, targets, secrets, inputs };
+}
+
+/** Each is a path for the schema's engine to leave out; nobody writes so many by hand. */
+const MAX_REFERENCES = 10_000;
+
+function refuseTooMany(references: number, { origin }: MapNode): void {
+  if (references <= MAX_REFERENCES) return;
+  const message = `${references} of its texts hold secret references, and ${MAX_REFERENCES} may; put what belongs together into one secret`;
+  throw new InvalidInput([{ message, origin }]);
 }
 
 /** Runs `act`, and collects what it refuses. */

@@ -8,6 +8,8 @@ import type { RuleState } from './stream-state.ts';
 
 /** A run's result has to stay far below Temporal's 2 MiB, and each target carries its own pins. */
 const MAX_PIN_CHARACTERS = 700_000;
+/** Each is a request. */
+const MAX_PATHS = 1_000;
 
 /**
  * Makes sure that every secret of a stream is there and may be read, and says for each rule which version its writes are to take: all of one path the
@@ -20,6 +22,12 @@ export async function pinSecrets(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<RuleState, readonly PinnedSecret[]>> {
   const all = rules.flatMap((rule) => rule.secrets.map((secret) => ({ ...secret, rule: rule.name })));
+  const paths = new Set(all.map(pinOf)).size;
+  if (paths > MAX_PATHS) {
+    throw new InvalidInput([
+      { message: `it refers to ${paths} paths of secret managers, and a run may to ${MAX_PATHS}; put what belongs together into one path` },
+    ]);
+  }
   const versions = new Map<string, number | null>();
   const errors: SecretError[] = [];
   await Promise.all(

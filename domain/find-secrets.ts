@@ -2,8 +2,6 @@ import type { Problem } from './problem.ts';
 import { mentionsSecret, parseSecretString, type SecretReference } from './secret-reference.ts';
 import { formatPath, isMap, originAt, type Node, type Origin, type Path, type Value } from './value.ts';
 
-export const SECRETS_UNAVAILABLE = 'secret references are not available in this version; nothing is written in their place';
-
 /** A reference with its manager named, and where it stands: what a refusal of the manager is told with. */
 export interface LocatedSecret extends SecretReference {
   readonly manager: string;

@@ -74,6 +74,8 @@ export interface StackOptions {
   /** More tenants by their whole names, each as `tenant` is. */
   readonly neighbours?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** More of the bundle's settings, as YAML in one line: `fingerprintKey: { env: KEY }`. */
+  readonly settings?: string;
   readonly definitions?: Readonly<Record<string, SinkDefinition>>;
   readonly codecKey?: string;
   /** Workers on the one task queue, each with a cache and connections of its own; 1 unless given. */
@@ -155,7 +157,10 @@ export async function openStack(options: StackOptions): Promise<Stack> {
       const lines = yaml.replaceAll('{dir}', directory).replaceAll('{repository}', repository.url).trimEnd().split('\n');
       return `  ${name}:\n${lines.map((line) => `    ${line}`).join('\n')}\n`;
     });
-    await writeFile(bundlePath, `apiVersion: vartrack.dev/v1\nsettings: { allowFileRepositories: true }\ntenants:\n${tenants.join('')}`);
+    await writeFile(
+      bundlePath,
+      `apiVersion: vartrack.dev/v1\nsettings: { allowFileRepositories: true${options.settings === undefined ? '' : `, ${options.settings}`} }\ntenants:\n${tenants.join('')}`,
+    );
   }
 
   const stack: Stack = {
