@@ -60,6 +60,21 @@ export function cutCases(scenarios: Scenarios): void {
     });
   }
 
+  test.each(['before', 'after'] as const)('a removal that is cut %s any call is finished by the next attempt, and leaves nothing', async (when) => {
+    await atEveryCall(when, async (cut) => {
+      const it = await scenarios.begin();
+      const fresh = await it.look();
+      await it.sync(was);
+      const made = await it.planRemoval();
+      if (made.kind !== 'write') throw new Error('there is something to give up');
+      const reached = await cutWrite(it, cut, (sink) => it.apply(made, sink));
+      const next = await it.planRemoval();
+      if (next.kind === 'write') await it.apply(next);
+      expect(await it.look()).toEqual(fresh);
+      return reached;
+    });
+  });
+
   async function prepared(before: typeof was | Record<string, never>): Promise<Scenario> {
     const it = await scenarios.begin();
     if ('host' in before) await it.sync(before);
