@@ -1,5 +1,5 @@
 import type { Problem } from './problem.ts';
-import { mentionsSecret, parseSecretString, type SecretReference } from './secret-reference.ts';
+import { mentionsSecret, parseSecretString, type SecretReference, type SecretString } from './secret-reference.ts';
 import { formatPath, isMap, originAt, type Node, type Origin, type Path, type Value } from './value.ts';
 
 /** A reference with its manager named, and where it stands: what a refusal of the manager is told with. */
@@ -21,14 +21,16 @@ export interface FoundSecrets {
 
 export function findSecrets(document: Node): FoundSecrets {
   const paths: Path[] = [];
+  const parse = createParser();
   const problems: Problem[] = [];
 
   /** The node itself where nothing of it changes: most documents have no escape. */
   function visit(node: Node, path: Path): Node {
     switch (node.kind) {
       case 'scalar': {
-        if (typeof node.value !== 'string' || !mentionsSecret(node.value)) return node;
-        const { parts, problems: found } = parseSecretString(node.value);
+        const parsed = typeof node.value === 'string' ? parse(node.value) : undefined;
+        if (!parsed) return node;
+        const { parts, problems: found } = parsed;
         for (const { at, message } of found) {
           const where = at === 1 ? '' : `at character ${at} of the text `;
           problems.push({ message: `${where}${message}`, key: formatPath(path), origin: node.origin });
@@ -51,6 +53,16 @@ export function findSecrets(document: Node): FoundSecrets {
   return { literal: visit(document, []), paths, problems };
 }
 
+/** Parses each text once, since a thousand aliases are one; undefined for those that have nothing to do with secrets. */
+function createParser(): (text: string) => SecretString | undefined {
+  const known = new Map<string, SecretString>();
+  return (text) => {
+    const found = known.get(text) ?? (mentionsSecret(text) ? parseSecretString(text) : undefined);
+    if (found) known.set(text, found);
+    return found;
+  };
+}
+
 /** Where a value of the completed document comes from. */
 export type OriginOf = (path: Path) => Origin;
 
@@ -60,14 +72,16 @@ export type OriginOf = (path: Path) => Origin;
  */
 export function locateSecrets(value: Value, managers: readonly string[], originOf: OriginOf): { secrets: LocatedSecret[]; problems: Problem[] } {
   const secrets: LocatedSecret[] = [];
+  const parse = createParser();
   const problems: Problem[] = [];
 
   function visit(child: Value, path: Path): void {
     if (isMap(child)) for (const [key, below] of child) visit(below, [...path, key]);
     else if (Array.isArray(child)) for (const [index, item] of child.entries()) visit(item as Value, [...path, String(index)]);
-    else if (typeof child === 'string' && mentionsSecret(child)) {
+    else {
+      const parsed = typeof child === 'string' ? parse(child) : undefined;
+      if (!parsed) return;
       const at = { key: formatPath(path), origin: originOf(path) };
-      const parsed = parseSecretString(child);
       for (const { message } of parsed.problems) problems.push({ message, ...at });
       for (const part of parsed.parts) {
         if (typeof part === 'string') continue;
