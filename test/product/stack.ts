@@ -74,6 +74,8 @@ export interface StackOptions {
   /** More tenants by their whole names, each as `tenant` is. */
   readonly neighbours?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Another Temporal server than the one of all tests. */
+  readonly temporal?: { readonly address: string; readonly namespace: string };
   /** More of the bundle's settings, as YAML in one line: `fingerprintKey: { env: KEY }`. */
   readonly settings?: string;
   readonly definitions?: Readonly<Record<string, SinkDefinition>>;
@@ -104,7 +106,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   const bundlePath = join(directory, 'vartrack.yaml');
   await writeBundle(options.tenant);
 
-  const { address, namespace } = inject('temporal');
+  const { address, namespace } = options.temporal ?? inject('temporal');
   process.env['TEMPORAL_ADDRESS'] = address;
   process.env['TEMPORAL_NAMESPACE'] = namespace;
   let { codecKey } = options;
