@@ -2,14 +2,17 @@ import type { Cue, CueRequest, SecretAttribute } from '../clients/cue/cue.ts';
 import { underlay } from '../domain/defaults.ts';
 import { originIn, type FoundSecrets, type OriginOf } from '../domain/find-secrets.ts';
 import { InvalidInput } from '../domain/problem.ts';
-import { formatSecretReference, parseSecretReference } from '../domain/secret-reference.ts';
+import { fillSecrets, formatSecretReference, parseSecretReference, type SecretReference } from '../domain/secret-reference.ts';
 import { formatPath, isMap, nodeAt, originAt, valueOf, type MapNode, type Node, type Origin, type Path, type Value } from '../domain/value.ts';
 import type { Part } from './compute-rule.ts';
+import type { Recheck } from './stream-state.ts';
 
 /** A document that its schema accepts. Secrets are references still, and what is no reference still has its escapes. */
 export interface CompleteDocument {
   readonly value: ReadonlyMap<string, Value>;
   readonly originOf: OriginOf;
+  /** Absent where there is no schema or no secret. */
+  readonly recheck?: Recheck;
 }
 
 /**
@@ -51,8 +54,17 @@ export async function completeDocument(
   const known = supplied.reduce<Node>((node, { path, text, origin }) => withText(node, path, text, origin), document);
   const data = valueOf(known);
   const completed = schema.defaults && result.value !== undefined ? underlay(result.value, data) : data;
+  const hidden = [...found.paths, ...supplied.map(({ path }) => path)];
+  const recheck: Recheck = async (secretOf, within) => {
+    const checked = await cue.validate({ ...request, document: filled(known, secretOf), opaque: [], hidden }, within);
+    return checked.ok ? [] : checked.problems;
+  };
   const inSchema: Origin = { file: schema.file, line: 1, column: 1 };
-  return { value: isMap(completed) ? completed : value, originOf: (path) => (nodeAt(known, path) ? originAt(known, path) : inSchema) };
+  return {
+    value: isMap(completed) ? completed : value,
+    originOf: (path) => (nodeAt(known, path) ? originAt(known, path) : inSchema),
+    ...(hidden.length > 0 && { recheck }),
+  };
 }
 
 interface Supplied {
@@ -84,6 +96,18 @@ function suppliedBy(attributes: readonly SecretAttribute[], document: MapNode, {
   });
   if (problems.length > 0) throw new InvalidInput(problems);
   return supplied;
+}
+
+/** The document as its sinks will get it. */
+function filled(node: Node, secretOf: (reference: SecretReference) => string): Node {
+  switch (node.kind) {
+    case 'scalar':
+      return typeof node.value === 'string' ? { ...node, value: fillSecrets(node.value, secretOf) as string } : node;
+    case 'list':
+      return { ...node, items: node.items.map((item) => filled(item, secretOf)) };
+    case 'map':
+      return { ...node, entries: new Map([...node.entries].map(([key, child]) => [key, filled(child, secretOf)])) };
+  }
 }
 
 /** The node with a text at `path`; maps on the way are made where they are not. */

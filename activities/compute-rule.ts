@@ -82,13 +82,13 @@ export async function computeRule(
   const { problems: unnamed } = found.paths.length === 0 ? { problems: [] } : locateSecrets(valueOf(document), managers, originIn(document));
   if (unnamed.length > 0) throw new InvalidInput(unnamed);
   refuseTooMany(found.paths.length, document);
-  const { value, originOf } = await completeDocument(request.tenant, part, document, found, content, options.cue, signal);
+  const { value, originOf, recheck } = await completeDocument(request.tenant, part, document, found, content, options.cue, signal);
   const { secrets, problems: inSchema } = locateSecrets(value, managers, originOf);
   if (inSchema.length > 0) throw new InvalidInput(inSchema);
   const variables = { ...part.variables, tenant: request.tenant, rule: name, env: environment };
   const targets = renderTargets({ request, rule, variables, document, value, definitions: options.definitions, fingerprint: options.fingerprint });
   const inputs = [...rule.from.files.map(({ pattern }) => expandFile(pattern, environment)), ...(rule.schema === 'none' ? [] : ['**/*.cue'])];
-  return { name, rule, environment, targets, secrets, inputs };
+  return { name, rule, environment, targets, secrets, inputs, ...(recheck && rule.constrain === 'value' && { recheck }) };
 }
 
 /** Each is a path for the schema's engine to leave out; nobody writes so many by hand. */

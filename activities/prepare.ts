@@ -5,8 +5,9 @@ import type { Repository } from '../domain/bundle.ts';
 import { rulesOf } from '../domain/routing.ts';
 import { newestTag, refNameOf, TAG_STREAM } from '../domain/stream-head.ts';
 import type { PinnedSecret, Prepared, PreparedRule, PreparedTarget, PrepareInput } from './activity-types.ts';
-import { attempt } from './attempt.ts';
+import { attempt, type Attempt } from './attempt.ts';
 import { isNamedByRef } from './compute-stream.ts';
+import { constrainSecrets } from './constrain-secrets.ts';
 import type { ActivityDeps } from './deps.ts';
 import { lookAtTarget } from './look-at-target.ts';
 import { parkedMessage } from './pause.ts';
@@ -21,10 +22,11 @@ const NO_COMMIT = '0'.repeat(40);
 
 /** Fetches the head, validates every rule of the stream, and compares with what every target holds now. Writes nothing (I1). */
 export async function prepare(deps: ActivityDeps, input: PrepareInput): Promise<Prepared> {
-  return attempt(`${input.repository}/${input.stream}`, async ({ signal }) => prepareStream(deps, input, signal));
+  return attempt(`${input.repository}/${input.stream}`, async (own) => prepareStream(deps, input, own));
 }
 
-async function prepareStream(deps: ActivityDeps, input: PrepareInput, signal: AbortSignal): Promise<Prepared> {
+async function prepareStream(deps: ActivityDeps, input: PrepareInput, own: Attempt): Promise<Prepared> {
+  const { signal } = own;
   const pausing = deps.pauseOf(input.tenant);
   const bundle = deps.bundle();
   const { tenant, repository: repositoryName, request } = input;
@@ -39,6 +41,7 @@ async function prepareStream(deps: ActivityDeps, input: PrepareInput, signal: Ab
     const state = await deps.desired.compute({ bundle, tenant, repository: repositoryName, event: request.ref, commit, retired }, signal);
     if (state.rules.length === 0) return { kind: 'nothing', commit, why: state.unrouted.join('; ') || 'no rule takes this ref' };
     const pins = await pinSecrets(deps.secrets, tenant, state.rules, signal);
+    await constrainSecrets(deps.secrets, tenant, pins, own);
     return await compare(deps, input, state, pins, signal);
   } catch (error) {
     // A paused tenant parks also while Git does not answer.

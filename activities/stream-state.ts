@@ -1,8 +1,9 @@
 import type { Bundle, Repository, Rule } from '../domain/bundle.ts';
 import type { LocatedSecret } from '../domain/find-secrets.ts';
 import type { RenderedEntry } from '../domain/plan.ts';
-import { InvalidInput } from '../domain/problem.ts';
+import { InvalidInput, type Problem } from '../domain/problem.ts';
 import type { RefEvent } from '../domain/routing.ts';
+import type { SecretReference } from '../domain/secret-reference.ts';
 import type { Capabilities, Place } from '../sinks/sink.ts';
 
 /** What one commit asks of every target of one stream, validated. */
@@ -18,11 +19,15 @@ export interface RuleState {
   readonly rule: Rule;
   readonly environment: string;
   readonly targets: readonly TargetState[];
+  /** Asks the schema again with the values of the secrets, where the rule says `constrain: value`. No problem quotes one. */
+  readonly recheck?: Recheck;
   /** Every secret reference of the desired state. */
   readonly secrets: readonly LocatedSecret[];
   /** Patterns of the paths that the desired state depends on. */
   readonly inputs: readonly string[];
 }
+
+export type Recheck = (secretOf: (reference: SecretReference) => string, signal: AbortSignal) => Promise<readonly Problem[]>;
 
 export interface StreamRequest {
   /** Whether the targets of the stream are given up: its pull request was closed. */

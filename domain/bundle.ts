@@ -74,6 +74,8 @@ export interface Rule {
   readonly from: Source;
   readonly environments: Environments;
   readonly schema: { readonly file: string; readonly definition?: string; readonly defaults: boolean } | 'none';
+  /** What the schema is asked of secrets; absent: `type`. */
+  readonly constrain?: 'type' | 'value';
   readonly to: readonly Destination[];
   readonly prune: boolean;
   /** Globs over dotted keys that are never deleted. */

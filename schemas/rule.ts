@@ -65,6 +65,10 @@ export function ruleSchema(destination: z.ZodType<Destination>): z.ZodType<Rule>
       environments,
       schema: cueSchema,
       to: z.array(destination).min(1),
+      constrain: z
+        .enum(['type', 'value'])
+        .exactOptional()
+        .describe('What the schema is asked of secrets: that they are texts (the default), or also whether their values satisfy it'),
       prune: z.boolean().default(true).describe('Whether owned keys that Git no longer has are deleted'),
       protect: z.array(z.string().min(1)).default([]).describe('Globs over dotted keys that are never deleted; what covers a key covers all below it'),
       limits: z.strictObject({ deletes: deletes.nullable().default(null).describe('Deletes in one write above which a person must allow it') }).prefault({}),

@@ -42,6 +42,8 @@ export interface CueRequest {
   readonly tenant?: string;
   /** Strings whose value the schema must not see and no message may quote (secret references): only their type is checked. */
   readonly opaque?: readonly Path[];
+  /** Values that the schema sees and no message may quote (secrets themselves). */
+  readonly hidden?: readonly Path[];
   /** Return the document completed with the schema's defaults. */
   readonly defaults?: boolean;
 }
@@ -114,7 +116,7 @@ async function ask(engine: PooledEngine, request: EncodedRequest): Promise<{ rea
 }
 
 function resultOf(request: CueRequest, response: EngineResponse): CueResult {
-  const { schema, document, rule, opaque = [] } = request;
+  const { schema, document, rule, opaque = [], hidden = [] } = request;
   const secrets = response.secrets ?? [];
   if (response.ok) {
     let value: Value | undefined;
@@ -139,7 +141,7 @@ function resultOf(request: CueRequest, response: EngineResponse): CueResult {
     schemaFile: schemaName(schema),
     originOf: (position) => schemaOrigin(schema, position),
     lineOf: (at) => lineOf(schema, at),
-    secrets: [...opaque, ...secrets.map(({ path }) => path ?? [])],
+    secrets: [...opaque, ...hidden, ...secrets.map(({ path }) => path ?? [])],
     ...(rule !== undefined && { rule }),
   });
   return problems.length > 0 ? { ok: false, problems } : refusal(request, 'the CUE engine refused the document without saying why');

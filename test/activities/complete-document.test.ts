@@ -17,8 +17,8 @@ async function complete(yaml: string, schema: string, { defaults = false, manage
   const content = new Map([['a.cue', new TextEncoder().encode(schema)]]);
   const found = findSecrets(document);
   if (found.problems.length > 0) throw new InvalidInput(found.problems);
-  const { value, originOf } = await completeDocument('acme', part, document as MapNode, found, content, cue, AbortSignal.timeout(30_000));
-  return { value: plain(value), ...locateSecrets(value, managers, originOf) };
+  const { value, originOf, recheck } = await completeDocument('acme', part, document as MapNode, found, content, cue, AbortSignal.timeout(30_000));
+  return { value: plain(value), recheck, ...locateSecrets(value, managers, originOf) };
 }
 
 async function refusal(...args: Parameters<typeof complete>): Promise<string[]> {
@@ -113,6 +113,17 @@ it('refuses two secrets for one field, and takes the same one twice', async () =
     expect.stringMatching(/^a\.cue:1:\d+ a: the schema names another secret/),
   ]);
   expect((await complete('{}\n', '#A: a: string @secret(x#a)\n#S: #A & {a: string @secret(x#a)}\n')).value).toEqual({ a: '@secret(x#a)' });
+});
+
+it('asks the schema about the values when it is told to, and quotes none', async () => {
+  const schema = '#S: { a: =~"^[a-z]+$", list: [...{b: string & !="hunter2" @secret(x#b)}], c: "is-\\(a)", lit: "@secret(" }\n';
+  const { recheck } = await complete(`a: "@secret(x#a)"\nlist: [{}]\nc: "is-good"\nlit: '\\@secret('\n`, schema);
+  const check = (a: string, b: string) => recheck?.(({ field }) => (field === 'a' ? a : b), AbortSignal.timeout(30_000));
+  expect(await check('good', 'other')).toEqual([]);
+  const problems = (await check('Bad-Value', 'hunter2')) ?? [];
+  expect(problems.map(({ key }) => key)).toEqual(expect.arrayContaining(['a', 'list.0.b']));
+  expect(problems.map(formatProblem).join('\n')).not.toMatch(/Bad-Value/);
+  expect(problems.map(formatProblem).join('\n')).toMatch(/a\.yaml:1:4 a: /);
 });
 
 it('finds a reference that only a default of the schema has', async () => {

@@ -36,22 +36,7 @@ describeWith(['temporal', 'redis', 'vault'], 'a push with secrets', () => {
     stack = await openStack({
       settings: 'fingerprintKey: { env: FINGERPRINT_KEY }',
       env: { FINGERPRINT_KEY: 'a key', VAULT_TOKEN: vault.rootToken },
-      tenant: `
-${CONFIG_REPOSITORY}
-secretManagers:
-  vault: { kind: vault, address: "${proxy.address}", auth: { method: token, token: { env: VAULT_TOKEN } } }
-sinks:
-  cache: { kind: redis, url: "${redis.url}" }
-  files: { kind: linux, transport: local, root: "{dir}/files" }
-rules:
-  settings:
-    from: { repository: config, files: [ "settings/{env}.yaml" ] }
-    environments: { branches: { main: production, other: staging } }
-    schema: { file: settings.cue, definition: "#Settings" }
-    to:
-      - { sink: cache, place: "app:{env}" }
-      - { sink: files, place: "{dir}/files/{env}.json", format: json }
-`,
+      tenant: tenantBundle(redis.url, proxy.address),
     });
   });
   afterAll(async () => {
@@ -105,6 +90,18 @@ rules:
     expect(await ledgers()).toEqual(before);
   });
 
+  it('is refused for a value that the schema does not take, where the rule asks', async () => {
+    await stack.push(good);
+    const before = await ledgers();
+    await stack.reloadBundle(failing(redis.url, proxy.address).replace('    to:', '    constrain: value\n    to:'));
+    const strict = SCHEMA.replace('token:     string', 'token:     =~"^[0-9]+$"');
+    const outcome = await stack.push({ ...good, 'settings.cue': strict });
+    await stack.reloadBundle(tenantBundle(redis.url, proxy.address));
+    expect(outcome).toMatchObject({ status: 'Rejected', problems: [expect.stringMatching(/^rule settings: settings\.cue:\d+:\d+ token: /)] });
+    expect(JSON.stringify(outcome)).not.toContain('token-1');
+    expect(await ledgers()).toEqual(before);
+  });
+
   it('takes a newer version with the next run, and writes only that', async () => {
     await stack.push(good);
     await vault.put('app/api', { token: 'token-2' });
@@ -154,6 +151,25 @@ rules:
     return Promise.all(keys.map(async (key) => [key, (await client.type(key)) === 'hash' ? await client.hgetall(key) : await client.get(key)]));
   }
 });
+
+function tenantBundle(redisUrl: string, vaultAddress: string): string {
+  return `
+${CONFIG_REPOSITORY}
+secretManagers:
+  vault: { kind: vault, address: "${vaultAddress}", auth: { method: token, token: { env: VAULT_TOKEN } } }
+sinks:
+  cache: { kind: redis, url: "${redisUrl}" }
+  files: { kind: linux, transport: local, root: "{dir}/files" }
+rules:
+  settings:
+    from: { repository: config, files: [ "settings/{env}.yaml" ] }
+    environments: { branches: { main: production, other: staging } }
+    schema: { file: settings.cue, definition: "#Settings" }
+    to:
+      - { sink: cache, place: "app:{env}" }
+      - { sink: files, place: "{dir}/files/{env}.json", format: json }
+`;
+}
 
 function failing(redisUrl: string, vaultAddress: string): string {
   return `
