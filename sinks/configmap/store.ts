@@ -84,7 +84,11 @@ export function createStore(maps: ConfigMaps, maxAnnotationBytes?: number): Sink
         throw new SinkError('conflict', `${labelOf(names)}: generation ${generation} cannot be undone, generation ${seen.ledger.generation} was written since`);
       const side = seen.home === 'side' ? seen.side : await maps.get(names.side, signal);
       const record = await undoRecordOf(names, seen, side);
-      if (!record) throw new SinkError('rejected', `${labelOf(names)}: the undo record is gone, so generation ${generation} cannot be undone`);
+      if (!record) {
+        // Whoever undid it at the same time took the record away.
+        if ((await look(maps, names, signal)).ledgerText !== seen.ledgerText) continue;
+        throw new SinkError('rejected', `${labelOf(names)}: the undo record is gone, so generation ${generation} cannot be undone`);
+      }
       const next = new Map<string, Stored | null>();
       for (const { key, before, wrote } of record.changes) {
         const live = digestOf(seen.content.get(key));
