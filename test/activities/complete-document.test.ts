@@ -5,7 +5,6 @@ import { createCue } from '../../clients/cue/cue.ts';
 import { parseDocument } from '../../clients/formats/parse-document.ts';
 import { findSecrets, locateSecrets } from '../../domain/find-secrets.ts';
 import { formatProblem, InvalidInput } from '../../domain/problem.ts';
-import type { MapNode } from '../../domain/value.ts';
 import { plain } from '../domain/nodes.ts';
 
 const cue = createCue({ spare: 0 });
@@ -17,7 +16,7 @@ async function complete(yaml: string, schema: string, { defaults = false, manage
   const content = new Map([['a.cue', new TextEncoder().encode(schema)]]);
   const found = findSecrets(document);
   if (found.problems.length > 0) throw new InvalidInput(found.problems);
-  const { value, originOf, recheck } = await completeDocument('acme', part, document as MapNode, found, content, cue, AbortSignal.timeout(30_000));
+  const { value, originOf, recheck } = await completeDocument('acme', part, document, found, content, cue, AbortSignal.timeout(30_000));
   return { value: plain(value), recheck, ...locateSecrets(value, managers, originOf) };
 }
 
