@@ -99,7 +99,7 @@ describeWith(['temporal', 'vault', ...SERVERS], 'secrets of every shape at nine 
 
   afterAll(async () => {
     await watch?.stop();
-    const gone = processes.map(({ child }) => (child.exitCode === null && child.signalCode === null ? once(child, 'close') : undefined));
+    const gone = processes.map(({ child }) => (child.exitCode === null && child.signalCode === null ? once(child, 'close') : Promise.resolve([])));
     for (const { child } of processes) child.kill('SIGTERM');
     await Promise.all(gone);
     await client?.connection.close();
@@ -191,6 +191,15 @@ ${nine.sinksYaml.replaceAll(/^/gm, '    ')}
     return found.flat();
   }
 
+  async function whileRefused<T>(sink: OneSink | undefined, act: () => Promise<T>): Promise<T> {
+    await sink?.refuseWrites('production');
+    try {
+      return await act();
+    } finally {
+      await sink?.allowWrites('production');
+    }
+  }
+
   it('are there after a push', SLOW, async () => {
     const outcome = await push(await repository.commit(files()));
     expect(outcome, JSON.stringify(outcome, null, 1)).toMatchObject({ status: 'Synced' });
@@ -201,8 +210,7 @@ ${nine.sinksYaml.replaceAll(/^/gm, '    ')}
     const sink = nine.sinks.find((each) => each.kind === kind);
     const before = await Promise.all(nine.sinks.map(look));
     await vault.put('app/shapes', refused[kind]);
-    await sink?.refuseWrites('production');
-    const run = await command('sync', 'acme', 'config', '--json').finally(() => sink?.allowWrites('production'));
+    const run = await whileRefused(sink, () => command('sync', 'acme', 'config', '--json'));
     expect(JSON.parse(run.stdout), run.stdout + run.stderr).toMatchObject({ outcome: { status: 'RolledBack' } });
     expect(await Promise.all(nine.sinks.map(look))).toEqual(before);
     expect(await missing(refused[kind])).toHaveLength(nine.sinks.length * NAMES.length);
