@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { intentLedger } from '../../domain/ledger.ts';
+import { intentLedger, type Ledger } from '../../domain/ledger.ts';
 import type { WritePlan } from '../../domain/plan.ts';
 import { SinkError } from '../errors.ts';
 import type { Receipt } from '../sink.ts';
@@ -7,7 +7,7 @@ import type { Item, ItemChange } from './cas-store.ts';
 import { announcedOf, changesOf, stepOf, targetOf, type Change, type Target } from './changes.ts';
 import { createClaim, type Claim } from './claim.ts';
 import type { Before, LedgerItem } from './ledger-item.ts';
-import { ABSENT, getUndo, ledgerContent, ledgerIn, moved, undoContent, undoIn, where, within, type Seen, type Site } from './site.ts';
+import { ABSENT, getUndo, ledgerContent, ledgerIn, moved, ownChanges, undoContent, undoIn, where, within, type Seen, type Site } from './site.ts';
 import { undoOnce } from './undo-write.ts';
 import { bodyDigest, mergeChanges, type UndoChange, type UndoRecord } from './undo-record.ts';
 import { writeUnder } from './write-under.ts';
@@ -32,7 +32,7 @@ export async function applyPlan(site: Site, plan: WritePlan): Promise<Receipt> {
   const isUnfinished = now?.before?.work !== undefined;
   const announced = isUnfinished ? announcedOf(site, plan) : [];
   const targets = targetsOf(site, [...changesOf(site, plan), ...announced], found, isResumed);
-  const work: Work = { plan, targets, announced, undo, isUnfinished, before: beforeOf(now), claim: createClaim(site, seen?.version ?? null) };
+  const work: Work = { plan, targets, announced, undo, isUnfinished, before: beforeOf(plan, now), claim: createClaim(site, seen?.version ?? null) };
   if (plan.content === 'keep' && !isUnfinished) await work.claim.write({ ledger: plan.ledger, before: work.before }, stepsOf(targets, 'check'));
   else if (!(await applyAtOnce(site, work))) await applyInSteps(site, work);
   return receipt;
@@ -50,13 +50,19 @@ interface Work {
   readonly claim: Claim;
 }
 
-function beforeOf(now: LedgerItem | undefined): Before {
+function beforeOf(plan: WritePlan, now: LedgerItem | undefined): Before {
   const isUnfinished = now?.before?.work !== undefined;
   return {
-    ledger: isUnfinished ? (now.before?.ledger ?? null) : (now?.ledger ?? null),
+    ledger: isUnfinished ? stillOwned(now.before, plan.base.ledger) : (now?.ledger ?? null),
     origin: isUnfinished ? (now.before?.origin ?? '') : randomUUID(),
     claim: randomUUID(),
   };
+}
+
+/** Without the keys that an undo wanted back and the plan found to be a stranger's: taking this write back must not make them ours again. */
+function stillOwned({ ledger = null, regained = [] }: Partial<Before> = {}, proven: Ledger | null): Ledger | null {
+  const lost = new Set(regained.filter((key) => !Object.hasOwn(proven?.keys ?? {}, key)));
+  return ledger && { ...ledger, keys: Object.fromEntries(Object.entries(ledger.keys).filter(([key]) => !lost.has(key))) };
 }
 
 /**
@@ -105,7 +111,7 @@ async function applyAtOnce(site: Site, { plan, targets, before, claim, undo: und
         ]
       : [
           { action: 'put', ...ledger, ...ledgerContent(site, { ledger: plan.ledger }) },
-          { action: 'put', name: layout.undo, expected: undo?.version ?? null, ...undoContent(site, recordOf(plan, before, targets, undo)) },
+          { action: 'put', name: layout.undo, expected: undo?.version ?? null, ...undoContent(site, recordOf(site, plan, before, targets, undo)) },
         ];
   const changes = [...ours, ...stepsOf(targets, 'put'), ...stepsOf(targets, 'delete'), ...stepsOf(targets, 'check')];
   if (!store.transaction.fits(changes)) return false;
@@ -116,7 +122,7 @@ async function applyAtOnce(site: Site, { plan, targets, before, claim, undo: und
 async function applyInSteps(site: Site, work: Work): Promise<void> {
   const { plan, targets, before, claim } = work;
   // What is too large is told before there is a claim to take back.
-  undoContent(site, recordOf(plan, before, targets, null));
+  undoContent(site, recordOf(site, plan, before, targets, null));
   ledgerContent(site, { ledger: plan.ledger });
   const claimed = { ledger: intentLedger(plan.ledger, plan.base.ledger), before: { ...before, work: 'write' } } satisfies LedgerItem;
   await claim.write(claimed);
@@ -135,7 +141,7 @@ async function carryOut(site: Site, { plan, targets, announced, undo: undoItem, 
   const { store, place, layout, signal } = site;
   // A write that did not end may have come to its record since the first look, until the claim stopped it; where there is none, nobody writes it.
   const former = isUnfinished ? await getUndo(site) : undoIn(site, undoItem);
-  const record = undoContent(site, recordOf(plan, before, targets, former));
+  const record = undoContent(site, recordOf(site, plan, before, targets, former));
   const put = { action: 'put', name: layout.undo, expected: former?.version ?? null, ...record } satisfies ItemChange;
   const [undo = null] = store.transaction?.fits([claim.check(), put])
     ? (await store.transaction.commit(place, [claim.check(), put], signal)).slice(1)
@@ -166,8 +172,8 @@ function endOf({ layout }: Site, undo: string | null, claim: Claim): readonly It
   );
 }
 
-function recordOf(plan: WritePlan, before: Before, targets: readonly Target[], former: Seen<UndoRecord> | null): UndoRecord {
-  const unfinished = former?.content.origin === before.origin ? former.content.changes : [];
+function recordOf(site: Site, plan: WritePlan, before: Before, targets: readonly Target[], former: Seen<UndoRecord> | null): UndoRecord {
+  const unfinished = former?.content.origin === before.origin ? ownChanges(site, former.content, before.ledger) : [];
   const changes = targets
     .filter(({ change, isDone }) => change.action !== 'check' && !isDone)
     .map(({ change, live, content }): UndoChange => {

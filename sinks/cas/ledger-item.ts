@@ -17,6 +17,11 @@ export interface Before {
   readonly claim: string;
   /** What is going on: a write, which its own retry may go on with, or an undo, which no write may. Absent where all is done. */
   readonly work?: 'write' | 'undo';
+  /**
+   * Of an undo: keys of `ledger` that nobody owned when it began, as the write that is undone had deleted them. It found them free, but a stranger may have
+   * made one between that look and the claim.
+   */
+  readonly regained?: readonly string[];
 }
 
 export function encodeLedgerItem({ ledger, before }: LedgerItem): Buffer {
@@ -36,13 +41,16 @@ export function decodeLedgerItem(body: Uint8Array): LedgerItem {
 }
 
 function beforeOf(given: unknown): Before {
-  const { ledger, origin, claim, work } = (given ?? {}) as Record<string, unknown>;
+  const { ledger, origin, claim, work, regained } = (given ?? {}) as Record<string, unknown>;
   if (typeof origin !== 'string' || typeof claim !== 'string' || !(work === undefined || work === 'write' || work === 'undo'))
+    throw new TypeError('what was before the write is damaged');
+  if (regained !== undefined && !(Array.isArray(regained) && regained.every((key) => typeof key === 'string')))
     throw new TypeError('what was before the write is damaged');
   return {
     ledger: ledger === null ? null : decodeLedger(JSON.stringify(ledger)),
     origin,
     claim,
     ...(work === undefined ? {} : { work }),
+    ...(regained === undefined ? {} : { regained }),
   };
 }

@@ -3,7 +3,7 @@ import { SinkError } from '../errors.ts';
 import type { Item } from './cas-store.ts';
 import type { LedgerItem } from './ledger-item.ts';
 import { provenLedger } from './proven-ledger.ts';
-import { ABSENT, getLedger, getUndo, ledgerIn, where, within, type Seen, type Site } from './site.ts';
+import { ABSENT, getLedger, getUndo, itemOf, ledgerIn, where, within, type Seen, type Site } from './site.ts';
 
 const MAX_ROUNDS = 5;
 
@@ -35,7 +35,7 @@ async function lookAtOnce(site: Site, keys: readonly string[]): Promise<Sight | 
   if (!store.getSteady) return null;
   // Which keys are owned is known once the ledger was read; mostly these are the ones that were asked for.
   const asked = askedFor(site, keys, null);
-  const names = asked.map((key) => nameOf(site, key));
+  const names = asked.map((key) => itemOf(site, key));
   const { items, isSteady } = await store.getSteady(place, [layout.ledger, ...names], signal);
   if (!isSteady) return null;
   const [ledgerItem = null, ...found] = items;
@@ -50,7 +50,7 @@ async function lookInTurn(site: Site, keys: readonly string[]): Promise<Sight> {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const seen = await getLedger(site);
     const asked = askedFor(site, keys, seen);
-    const names = asked.map((key) => nameOf(site, key));
+    const names = asked.map((key) => itemOf(site, key));
     const found = names.length === 0 ? [] : await store.get(place, names, layout.maxBytes, signal);
     const items = new Map(asked.map((key, index) => [key, found[index] ?? null]));
     const record = seen?.content.before?.work === undefined ? null : await getUndo(site);
@@ -66,8 +66,4 @@ async function lookInTurn(site: Site, keys: readonly string[]): Promise<Sight> {
 /** Sink keys; the empty one is the document. */
 function askedFor({ layout }: Site, keys: readonly string[], seen: Seen<LedgerItem> | null): readonly string[] {
   return layout.shape === 'document' ? [''] : [...new Set([...keys, ...Object.keys(seen?.content.ledger.keys ?? {})])];
-}
-
-function nameOf({ layout }: Site, key: string): string {
-  return layout.shape === 'document' ? layout.name : layout.nameOf(key);
 }

@@ -5,7 +5,7 @@ import type { Place } from '../sink.ts';
 import type { CasStore, Item } from './cas-store.ts';
 import type { CasCodec, CasLayout, Content } from './codec.ts';
 import { decodeLedgerItem, encodeLedgerItem, type LedgerItem } from './ledger-item.ts';
-import { decodeUndoRecord, encodeUndoRecord, type UndoRecord } from './undo-record.ts';
+import { decodeUndoRecord, encodeUndoRecord, type UndoChange, type UndoRecord } from './undo-record.ts';
 
 /** One place during one call, and what the kind says of it. */
 export interface Site {
@@ -61,6 +61,22 @@ export function ledgerContent(site: Site, content: LedgerItem): Content {
 
 export function undoContent(site: Site, record: UndoRecord): Content {
   return ownContent(site, encodeUndoRecord(record), 'what an undo needs');
+}
+
+export function itemOf({ layout }: Site, key: string): string {
+  return layout.shape === 'document' ? layout.name : layout.nameOf(key);
+}
+
+/** The keys of a ledger in items of which another one owns nothing; a document is owned as a whole. */
+export function ownedOnlyBy(site: Site, ledger: Ledger | null, other: Ledger | null): readonly string[] {
+  const owned = new Set(Object.keys(other?.keys ?? {}).map((key) => itemOf(site, key)));
+  return Object.keys(ledger?.keys ?? {}).filter((key) => !owned.has(itemOf(site, key)));
+}
+
+/** What the record says but for items that were owned when it was written and are a stranger's now, as `before` says: they are not put back. */
+export function ownChanges(site: Site, record: UndoRecord, before: Ledger | null): readonly UndoChange[] {
+  const names = new Set(ownedOnlyBy(site, record.ledger, before).map((key) => itemOf(site, key)));
+  return names.size === 0 ? record.changes : record.changes.filter((change) => !names.has(change.name));
 }
 
 /** The place was written since it was read, or cannot be undone to `undone`. */

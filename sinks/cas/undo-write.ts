@@ -6,7 +6,7 @@ import type { Receipt } from '../sink.ts';
 import type { Item, ItemChange } from './cas-store.ts';
 import { createClaim } from './claim.ts';
 import type { LedgerItem } from './ledger-item.ts';
-import { getLedger, getUndo, ledgerContent, moved, undoContent, where, type Site } from './site.ts';
+import { getLedger, getUndo, ledgerContent, moved, ownChanges, ownedOnlyBy, undoContent, where, type Site } from './site.ts';
 import { standingOf, type UndoChange } from './undo-record.ts';
 import { writeUnder } from './write-under.ts';
 
@@ -61,7 +61,7 @@ export async function undoOnce(site: Site, seen: Held, strangers: Strangers): Pr
   if (!record && !before)
     throw new SinkError('rejected', `${where(site)}: the undo record at ${layout.undo} is gone, so generation ${current.generation} cannot be undone`);
   const previous = before ? before.ledger : (record?.ledger ?? null);
-  const changes = record?.changes ?? [];
+  const changes = record ? ownChanges(site, record, previous) : [];
   const look = await stepsBack(site, changes, strangers);
   const steps = look.filter(isWrite);
   const restored = restoredLedger(current, previous);
@@ -79,7 +79,9 @@ export async function undoOnce(site: Site, seen: Held, strangers: Strangers): Pr
       return receipt;
     }
   }
-  await claim.write({ ledger: intentLedger(current, previous), before: { ...ids, ledger: previous, work: 'undo' } });
+  const regained = [...new Set([...(before?.regained ?? []), ...ownedOnlyBy(site, previous, current)])];
+  const begun = { ...ids, ledger: previous, work: 'undo', ...(regained.length > 0 && { regained }) } as const;
+  await claim.write({ ledger: intentLedger(current, previous), before: begun });
   const renewed: readonly ItemChange[] = [claim.check(), { ...undo, ...undoContent(site, kept) }];
   if (store.transaction?.fits(renewed)) await store.transaction.commit(place, renewed, signal);
   else await store.write(place, renewed.slice(1), signal);

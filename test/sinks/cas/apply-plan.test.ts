@@ -244,3 +244,81 @@ test('a key that a write had only announced when it ended, and that somebody the
   expect(live.ledger).toMatchObject({ state: 'intent', generation: 2 });
   expect(Object.keys(live.ledger?.keys ?? {})).toEqual(['host']);
 });
+
+describe.each([
+  ['steps', 0],
+  ['transactions of 2', 2],
+])('in %s a key that an undo wants back, and that a stranger makes between its look and its claim,', (_name, transactionSize) => {
+  async function stopped() {
+    const store = createMemoryStore({ transactionSize });
+    const stage = createStage(store);
+    await stage.sync({ host: 'zero', old: 'x' });
+    await stage.sync({ host: 'one' });
+    const claiming = stopAt(store, 'app.ledger');
+    const undo = failure(stage.restore(2), 'conflict');
+    await claiming.reached;
+    expect(Object.keys(stage.ledger()?.keys ?? {})).toEqual(['host']);
+    store.set('app/old', 'theirs');
+    claiming.go();
+    await undo;
+    expect(stage.ledger()).toMatchObject({ state: 'intent', generation: 2 });
+    return { store, stage };
+  }
+
+  test('stays through the next write, and through the undo of that', async () => {
+    const { stage } = await stopped();
+    await stage.sync({ host: 'two' });
+    expect(stage.values()).toEqual({ host: 'two', old: 'theirs' });
+    await stage.restore(3);
+    expect(stage.values()).toEqual({ host: 'zero', old: 'theirs' });
+    expect(Object.keys(stage.ledger()?.keys ?? {})).toEqual(['host']);
+  });
+
+  test('does not become ours where the next write goes back by itself', async () => {
+    const { store, stage } = await stopped();
+    const next = await stage.planWrite({ host: 'two', fresh: 'ours' });
+    store.beforeWrite = async (name) => {
+      if (name === 'app/fresh') store.set('app/fresh', 'theirs');
+    };
+    await failure(stage.apply(next), 'conflict');
+    expect(stage.values()).toEqual({ host: 'zero', old: 'theirs', fresh: 'theirs' });
+    expect(stage.ledger()).toMatchObject({ state: 'committed' });
+    expect(Object.keys(stage.ledger()?.keys ?? {})).toEqual(['host']);
+  });
+
+  test('is not put back without an owner where the next write ended before its record', async () => {
+    const { store, stage } = await stopped();
+    const next = await stage.planWrite({ host: 'two' });
+    crashAt(store, 'app.undo');
+    await expect(stage.apply(next)).rejects.toThrow('crashed');
+    revive(store);
+    store.set('app/old', null);
+    await stage.restore(3);
+    expect(stage.values()).toEqual({ host: 'zero' });
+    expect(Object.keys(stage.ledger()?.keys ?? {})).toEqual(['host']);
+  });
+
+  test('is ours again where the undo, tried anew, finds it gone and puts it back', async () => {
+    const { store, stage } = await stopped();
+    store.set('app/old', null);
+    await stage.restore(2);
+    expect(stage.values()).toEqual({ host: 'zero', old: 'x' });
+    await stage.sync({ host: 'zero' });
+    expect(stage.values()).toEqual({ host: 'zero' });
+  });
+
+  test('is ours where the undo had put it back when it ended, and the next write deletes it', async () => {
+    const store = createMemoryStore({ transactionSize });
+    const stage = createStage(store);
+    await stage.sync({ host: 'zero', old: 'x' });
+    await stage.sync({ host: 'one' });
+    store.beforeWrite = async (name) => {
+      if (name === 'app.ledger' && stage.values()['old'] === 'x') throw new TypeError('crashed');
+    };
+    await expect(stage.restore(2)).rejects.toThrow('crashed');
+    revive(store);
+    expect(stage.values()['old']).toBe('x');
+    await stage.sync({ host: 'two' });
+    expect(stage.values()).toEqual({ host: 'two' });
+  });
+});
