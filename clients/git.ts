@@ -141,7 +141,8 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
     const remote = remoteOf(repository);
     const mirror = mirrorOf(remote);
     const request = { remote, mirror, revision, timeoutMs: limits.fetchTimeoutMs, maxMirrorBytes: limits.maxMirrorBytes, signal, started };
-    const attempt = async (): Promise<Fetched> => withAccess(access, repository, remote, async (given) => fetchRevision(runner, { ...request, access: given }));
+    const attempt = async (): Promise<Fetched> =>
+      withAccess(access, repository, remote, async (opened) => fetchRevision(runner, { ...request, access: opened }));
     const { commit, ref, packs } = await mending(mirror, log, attempt, attempt);
     keeping.keep({ mirror, commit, ref });
     if (packs > MANY_PACKS) void queueOf(mirror)(() => tidy(mirror));
@@ -210,7 +211,7 @@ export function createGit({ cacheDirectory, resolve, allowFileRepositories, limi
     fetch,
     heads: async (repository, signal) => {
       const remote = remoteOf(repository);
-      return withAccess(access, repository, remote, async (given) => remoteRefs(runner, remote, given, limits.commandTimeoutMs, signal));
+      return withAccess(access, repository, remote, async (opened) => remoteRefs(runner, remote, opened, limits.commandTimeoutMs, signal));
     },
     open: async (repository, commit, signal) => {
       const mirror = mirrorOf(remoteOf(repository));

@@ -43,7 +43,7 @@ export const zookeeperKind: Kind = {
               else transaction.create(path, Buffer.from(text));
               made.add(path);
             }
-            await new Promise<void>((resolve, reject) => transaction.commit((error) => (error ? reject(error as Error) : resolve())));
+            await new Promise<void>((resolve, reject) => transaction.commit((error) => (error ? reject(error) : resolve())));
           },
           read: async ({ name, layout }, entries) => {
             if (layout === 'document') return textsOfJson(await get(name), entries);
