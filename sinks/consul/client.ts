@@ -1,5 +1,6 @@
 import type { Agent, Dispatcher } from 'undici';
 import type { CredentialReference } from '../../domain/bundle.ts';
+import { abortable } from '../abortable.ts';
 import { SinkError } from '../errors.ts';
 import { readCredential } from '../read-credential.ts';
 import type { ResolveCredential } from '../sink.ts';
@@ -61,16 +62,13 @@ export function createConsulClient(options: ConsulOptions, resolve: ResolveCrede
         `${label}: ${closing.signal.aborted ? 'the sink was closed' : signal.aborted ? 'the call was cancelled' : 'no answer in time'}`,
       );
     if (limit.aborted) throw refuse();
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const onAbort = (): void => reject(refuse());
-    limit.addEventListener('abort', onAbort, { once: true });
     const mine = (opened ??= open().catch((error: unknown) => {
       opened = undefined;
       throw error;
     }));
     try {
       // Credentials are read without a signal.
-      const [{ agent, request }, secret] = await Promise.race([Promise.all([mine, tokenText()]), aborted]);
+      const [{ agent, request }, secret] = await abortable(limit, refuse, () => Promise.all([mine, tokenText()]));
       const headers = secret === undefined ? {} : { 'x-consul-token': secret };
       const answer = await request(url, { method: 'PUT', body, headers, dispatcher: agent, signal: limit });
       const text = await answer.body.text();
@@ -91,8 +89,6 @@ export function createConsulClient(options: ConsulOptions, resolve: ResolveCrede
           .catch(() => undefined);
       }
       throw failure;
-    } finally {
-      limit.removeEventListener('abort', onAbort);
     }
   }
 

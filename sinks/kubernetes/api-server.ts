@@ -1,4 +1,5 @@
 import { Agent, request as send } from 'node:https';
+import { abortable } from '../abortable.ts';
 import { SinkError } from '../errors.ts';
 import type { Access } from './access.ts';
 import { connectionError } from './connection-error.ts';
@@ -48,20 +49,12 @@ export function createApiServer(options: Limits, access: () => Promise<Access>):
   }
 
   return {
-    send: async (label, call, signal) => {
+    send: (label, call, signal) => {
       const stop = AbortSignal.any([signal, closing.signal]);
       const refuse = (): SinkError =>
         new SinkError('unavailable', `${label}: ${closing.signal.aborted ? 'the sink was closed' : 'the call was cancelled, or ran out of time'}`);
-      if (stop.aborted) throw refuse();
-      const { promise: aborted, reject } = Promise.withResolvers<never>();
-      const onAbort = (): void => reject(refuse());
-      stop.addEventListener('abort', onAbort, { once: true });
-      try {
-        // Plugins and files that credentials come from know no signal.
-        return await Promise.race([attempt(label, call, stop), aborted]);
-      } finally {
-        stop.removeEventListener('abort', onAbort);
-      }
+      // Plugins and files that credentials come from know no signal.
+      return abortable(stop, refuse, () => attempt(label, call, stop));
     },
     close: async () => {
       closing.abort();

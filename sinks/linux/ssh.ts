@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import type { Client, ClientChannel } from 'ssh2';
+import { abortable } from '../abortable.ts';
 import { SinkError } from '../errors.ts';
 import { BOOT } from './scripts.ts';
 import { createCollector, encodeRequest, MAX_OUTPUT_BYTES, MAX_STDERR_BYTES, type Shell, type ShellRequest, type ShellResult } from './shell.ts';
@@ -41,21 +42,13 @@ export function createSshShell(options: SshShellOptions): Shell {
     async run(request) {
       const signal = AbortSignal.any([request.signal, closing.signal]);
       const refuse = (): SinkError => new SinkError('unavailable', closing.signal.aborted ? 'the sink was closed' : 'the call was cancelled');
-      if (signal.aborted) throw refuse();
-      const aborted = Promise.withResolvers<never>();
-      const onAbort = (): void => aborted.reject(refuse());
-      signal.addEventListener('abort', onAbort, { once: true });
-      const work = limit(async () => {
-        const client = await connected();
-        if (signal.aborted) throw refuse();
-        return await execute(client, { ...request, signal });
-      });
-      try {
-        return await Promise.race([work, aborted.promise]);
-      } finally {
-        signal.removeEventListener('abort', onAbort);
-        work.catch(() => undefined);
-      }
+      return abortable(signal, refuse, () =>
+        limit(async () => {
+          const client = await connected();
+          if (signal.aborted) throw refuse();
+          return await execute(client, { ...request, signal });
+        }),
+      );
     },
     async close() {
       closing.abort();

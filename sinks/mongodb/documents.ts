@@ -1,5 +1,6 @@
 import type * as Driver from 'mongodb';
 import type { Document, MongoClient, MongoClientOptions } from 'mongodb';
+import { abortable } from '../abortable.ts';
 import { SinkError } from '../errors.ts';
 import { decodeTree, UnknownBson, type Bson, type Tree, type TreeMap } from './bson-tree.ts';
 import { commandError, isLoginRefused, isSpent, mongodbError } from './mongodb-error.ts';
@@ -54,18 +55,13 @@ export function createDocuments(driver: typeof Driver, options: MongodbOptions, 
     const stop = AbortSignal.any([signal, closing.signal, timeout]);
     if (stop.aborted) throw refuse();
     const client = (opened ??= open());
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const onAbort = (): void => reject(refuse());
-    stop.addEventListener('abort', onAbort, { once: true });
     try {
-      return await Promise.race([client.then((each) => call(each.db(at.database), stop)), aborted]);
+      return await abortable(stop, refuse, () => client.then((each) => call(each.db(at.database), stop)));
     } catch (error) {
       const failure = mongodbError(label, error);
       // Credentials are read anew for the next call: these were rotated, or could not be read.
       if (isLoginRefused(error) || isSpent(error) || !(await isOpen(client))) forget(client);
       throw failure;
-    } finally {
-      stop.removeEventListener('abort', onAbort);
     }
   }
 

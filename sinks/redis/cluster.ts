@@ -1,8 +1,8 @@
 import { SinkError } from '../errors.ts';
-import { abortable } from './abortable.ts';
+import { abortable } from '../abortable.ts';
 import type { Connection, ServerConnection } from './connection.ts';
 import { keySlot } from './key-slot.ts';
-import { MovedSlot } from './redis-error.ts';
+import { cancelled, MovedSlot } from './redis-error.ts';
 
 /** Who serves which slots: `host:port` of each primary. */
 interface Topology {
@@ -66,12 +66,12 @@ export function createClusterConnection(name: string, seeds: readonly string[], 
     for (let redirections = 0; ; redirections++) {
       if (closed) throw new SinkError('unavailable', `${label}: the connection was closed`);
       const { owner, asked } = await abortable(
-        label,
+        signal,
+        () => cancelled(label),
         async () => {
           const asking = ask();
           return { owner: (await asking).ownerOf(keySlot(key)), asked: asking };
         },
-        signal,
       );
       const address: string | undefined = moved ?? owner;
       if (address === undefined) {

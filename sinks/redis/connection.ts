@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Redis, RedisOptions as ClientOptions } from 'ioredis';
 import { SinkError } from '../errors.ts';
-import { abortable } from './abortable.ts';
-import { NOT_PRIMARY, redisError, TIMED_OUT } from './redis-error.ts';
+import { abortable } from '../abortable.ts';
+import { cancelled, NOT_PRIMARY, redisError, TIMED_OUT } from './redis-error.ts';
 
 export type Argument = string | Buffer;
 export type Command = readonly [name: string, ...args: Argument[]];
@@ -97,7 +97,11 @@ export function createConnection(clientOptions: () => Promise<ClientOptions>): S
   async function run<Reply>(label: string, work: (client: Redis) => Promise<Reply>, signal: AbortSignal): Promise<Reply> {
     if (closed) throw new SinkError('unavailable', `${label}: the connection was closed`);
     try {
-      return await abortable(label, () => connected().then(work), signal);
+      return await abortable(
+        signal,
+        () => cancelled(label),
+        () => connected().then(work),
+      );
     } catch (error) {
       if (error instanceof SinkError) throw error;
       // A server that does not answer may be gone without a word, and one that was demoted is another's replica; the next call dials anew.

@@ -65,3 +65,8 @@ export function redisError(label: string, error: unknown): SinkError {
 function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
+
+/** Of a call that nobody waits for any more. */
+export function cancelled(label: string): SinkError {
+  return new SinkError('unavailable', `${label}: the call was cancelled, or ran out of time`);
+}

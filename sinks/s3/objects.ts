@@ -1,5 +1,6 @@
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { GetObjectCommandOutput, S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
+import { abortable } from '../abortable.ts';
 import { SinkError } from '../errors.ts';
 import type { S3Options } from './options.ts';
 import { s3Error } from './s3-error.ts';
@@ -66,22 +67,18 @@ export function createObjects(options: S3Options, config: () => Promise<S3Client
     const stop = AbortSignal.any([signal, closing.signal]);
     const refuse = (): SinkError =>
       new SinkError('unavailable', `${label}: ${closing.signal.aborted ? 'the sink was closed' : 'the call was cancelled, or ran out of time'}`);
-    if (stop.aborted) throw refuse();
-    const opened = (library ??= open().catch((error: unknown) => {
-      library = undefined;
-      throw error;
-    }));
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const onAbort = (): void => reject(refuse());
-    stop.addEventListener('abort', onAbort, { once: true });
     try {
-      const limit = AbortSignal.any([stop, AbortSignal.timeout(options.connectTimeout + options.requestTimeout * READ_ATTEMPTS)]);
       // Credentials of the SDK's own chain are fetched without a signal.
-      return await Promise.race([opened.then((each) => call(each, { abortSignal: limit })), aborted]);
+      return await abortable(stop, refuse, () => {
+        library ??= open().catch((error: unknown) => {
+          library = undefined;
+          throw error;
+        });
+        const limit = AbortSignal.any([stop, AbortSignal.timeout(options.connectTimeout + options.requestTimeout * READ_ATTEMPTS)]);
+        return library.then((each) => call(each, { abortSignal: limit }));
+      });
     } catch (error) {
       throw s3Error(label, error);
-    } finally {
-      stop.removeEventListener('abort', onAbort);
     }
   }
 

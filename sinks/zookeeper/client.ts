@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { abortable } from '../abortable.ts';
 import { SinkError } from '../errors.ts';
 import type { AclEntry } from './acl.ts';
 import type { Login } from './login.ts';
@@ -71,16 +72,10 @@ export function createClient(options: ZooKeeperOptions, login: () => Promise<Log
   async function call<Reply>(label: string, signal: AbortSignal, work: (session: Session) => Promise<Reply>): Promise<Reply> {
     const stop = AbortSignal.any([signal, closing.signal]);
     const refuse = (): ConnectionLost => new ConnectionLost(closing.signal.aborted ? 'the sink was closed' : 'the call was cancelled, or ran out of time');
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const onAbort = (): void => reject(refuse());
-    stop.addEventListener('abort', onAbort, { once: true });
     try {
-      if (stop.aborted) throw refuse();
-      return await Promise.race([connected().then(work), aborted]);
+      return await abortable(stop, refuse, () => connected().then(work));
     } catch (error) {
       throw error instanceof SinkErrorAt ? zooKeeperError(`${label} at ${error.address}`, error.cause) : zooKeeperError(label, error);
-    } finally {
-      stop.removeEventListener('abort', onAbort);
     }
   }
 
