@@ -7,6 +7,7 @@ import { redis } from '../../sinks/redis.ts';
 import type { Place, Sink } from '../../sinks/sink.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { startRedis, type RedisServer } from '../servers/redis.ts';
+import { policyOf } from '../domain/policy-of.ts';
 
 const OWNER = { tenant: 'acme', rule: 'settings', environment: 'production' };
 const place: Place = { name: 'app', layout: 'hash', fields: { layout: 'hash' } };
@@ -72,16 +73,7 @@ describeWith('redis', 'undoing a write', () => {
   async function planOf(id: string, text: string): Promise<WritePlan> {
     const entries = [redis.render({ path: ['name'], value: text }, fields)];
     const desired = { entries, owner: OWNER, stream: 'config/main', commit: 'a'.repeat(40), inputsMoved: false, write: id, at: '' };
-    const policy = {
-      ownership: 'keys',
-      readBack: 'readable',
-      prune: true,
-      isProtected: () => false,
-      maxDeletes: null,
-      deletesAllowed: false,
-      onExisting: 'refuse',
-    } as const;
-    const made = plan(desired, await sink.read(place, context), { ...policy, inherits: () => false }, fingerprint);
+    const made = plan(desired, await sink.read(place, context), policyOf(), fingerprint);
     if (made.kind !== 'write') throw new Error(`the plan is ${made.kind}`);
     return made;
   }

@@ -1,5 +1,6 @@
 import type { Fingerprint, Ledger, Owner } from '../../domain/ledger.ts';
 import type { Desired, LiveState, Ownership, Policy, RenderedEntry, WritePlan } from '../../domain/plan.ts';
+import { policyOf as policyOfReadable } from './policy-of.ts';
 
 /** What a place holds, whoever wrote it; `hidden` keys are there and cannot be read back. */
 export interface ModelPlace {
@@ -47,18 +48,9 @@ export function desiredOf(values: Readonly<Record<string, string>> | ReadonlyMap
   return { entries, owner: OWNER, stream: 'config/main', commit: 'b'.repeat(40), inputsMoved: true, write: 'w2', at: '2026-01-02T00:00:00Z', ...fields };
 }
 
+/** The model has hidden values. */
 export function policyOf(fields: Partial<Policy> = {}): Policy {
-  return {
-    ownership: 'keys',
-    readBack: 'hidden',
-    prune: true,
-    isProtected: () => false,
-    maxDeletes: null,
-    deletesAllowed: false,
-    onExisting: 'refuse',
-    inherits: () => false,
-    ...fields,
-  };
+  return policyOfReadable({ readBack: 'hidden', ...fields });
 }
 
 /** The read of the sink contract: a shared place answers for the desired and the owned keys, a whole place for everything. */

@@ -9,6 +9,7 @@ import type { SeaweedServer } from '../servers/seaweedfs.ts';
 import { describeSinkContract } from './contract.ts';
 import { contextFor, entriesOf, failure, fingerprint, owner, type Values } from './contract/scenario.ts';
 import { rawAccess, s3Leg, shareSeaweed, stagedElsewhere } from './s3-bench.ts';
+import { policyOf } from '../domain/policy-of.ts';
 
 const bucket = 'config';
 
@@ -81,16 +82,7 @@ async function planWrite(sink: Sink, at: Place<S3Fields>, values: Values): Promi
   const entries = entriesOf(values).map((entry) => s3.render(entry, at.fields));
   const live = await sink.read(at, contextFor(entries));
   const desired = { entries, owner, stream: 'config/main', commit: 'a'.repeat(40), inputsMoved: true, write: randomUUID(), at: '2026-11-24T00:00:00Z' };
-  const policy = {
-    ownership: 'place',
-    readBack: 'readable',
-    prune: true,
-    isProtected: () => false,
-    maxDeletes: null,
-    deletesAllowed: false,
-    inherits: () => false,
-  } as const;
-  const made = plan(desired, live, { ...policy, onExisting: 'overwrite' }, fingerprint);
+  const made = plan(desired, live, policyOf({ ownership: 'place', onExisting: 'overwrite' }), fingerprint);
   if (made.kind !== 'write') throw new Error(`expected a write, got ${made.kind}`);
   return made;
 }

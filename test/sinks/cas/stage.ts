@@ -1,25 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { decodeLedger, type Ledger } from '../../../domain/ledger.ts';
-import { plan, planRemoval, type Plan, type Policy, type WritePlan } from '../../../domain/plan.ts';
+import { plan, planRemoval, type Plan, type WritePlan } from '../../../domain/plan.ts';
 import { createCasSink } from '../../../sinks/cas/cas-sink.ts';
 import type { Place, Sink } from '../../../sinks/sink.ts';
 import { contextFor, entriesOf, fingerprint, owner, type Values } from '../contract/scenario.ts';
 import { memory, memoryCodec } from './memory-sink.ts';
 import type { MemoryStore } from './memory-store.ts';
+import { policyOf } from '../../domain/policy-of.ts';
 
 const fields = memory.destination.parse({});
 const place: Place = { name: 'app', layout: 'keys', fields };
-const policy: Policy = {
-  ownership: 'keys',
-  readBack: 'readable',
-  prune: true,
-  isProtected: () => false,
-  maxDeletes: null,
-  deletesAllowed: true,
-  onExisting: 'refuse',
-  inherits: () => false,
-};
+const policy = policyOf({ deletesAllowed: true });
 
 /** One place of keys in a memory store, written as activities do. */
 export function createStage(store: MemoryStore, sink: Sink = createCasSink(store, memoryCodec)) {

@@ -7,6 +7,7 @@ import type { Place, Sink } from '../../../sinks/sink.ts';
 import type { KubernetesServer } from '../../servers/kubernetes.ts';
 import { contextFor, entriesOf, fingerprint, owner, type Values } from '../contract/scenario.ts';
 import { configMapPath, mapsFor } from './bench.ts';
+import { policyOf } from '../../domain/policy-of.ts';
 
 export interface Stage {
   readonly sink: Sink;
@@ -34,16 +35,7 @@ export function setStage(
   const place = { name: `default/${name}${fields.layout === 'file' ? `/${file}` : ''}`, layout: fields.layout, fields };
   const sink = createStore(wrap(mapsFor(server)));
   const named = async (which: string) => (await server.call('GET', configMapPath('default', which))) as Whole | undefined;
-  const base: Policy = {
-    ownership: fields.layout === 'file' ? 'place' : 'keys',
-    readBack: 'readable',
-    prune: true,
-    isProtected: () => false,
-    maxDeletes: null,
-    deletesAllowed: false,
-    onExisting: 'refuse',
-    inherits: () => false,
-  };
+  const base = policyOf({ ownership: fields.layout === 'file' ? 'place' : 'keys' });
   const target = () => ({ owner, stream: 'config/main', commit: 'a'.repeat(40), write: randomUUID(), at: '2026-11-24T00:00:00Z' });
 
   async function planned(values: Values, policy: Partial<Policy> = {}): Promise<WritePlan> {

@@ -8,6 +8,7 @@ import { parsePath, type Value } from '../../../domain/value.ts';
 import { SinkError, type SinkErrorReason } from '../../../sinks/errors.ts';
 import type { Capabilities, Place, Receipt, Sink, SinkContext } from '../../../sinks/sink.ts';
 import type { Bench, ContractLeg, Look } from '../contract.ts';
+import { policyOf } from '../../domain/policy-of.ts';
 
 /** Values by dotted path. */
 export type Values = Readonly<Record<string, Value>>;
@@ -85,7 +86,7 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
     const read = (values: Values = {}) => sink.read(place, contextFor(render(values)));
 
     async function planFor(values: Values, options: SyncOptions = {}): Promise<Plan> {
-      const policy: Policy = { ...defaultPolicy, ...promised, ...options.policy };
+      const policy: Policy = policyOf({ ...promised, ...options.policy });
       const desired = {
         entries: render(values),
         owner: options.owner ?? owner,
@@ -106,7 +107,7 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
 
     async function removal(policy: Partial<Policy> = {}): Promise<Plan> {
       const target = { owner, stream: 'config/main', commit: 'a'.repeat(40), write: randomUUID(), at: '2026-11-24T00:00:00.000Z' };
-      return planRemoval(target, await read(), { ...defaultPolicy, ...promised, ...policy });
+      return planRemoval(target, await read(), policyOf({ ...promised, ...policy }));
     }
 
     const apply = (made: WritePlan, through: Sink = sink) => through.apply(place, made, contextFor(made.entries));
@@ -140,17 +141,6 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
 
   return { leg, layout: fields.layout, capabilities, readable, bench, connect, begin };
 }
-
-const defaultPolicy: Policy = {
-  ownership: 'keys',
-  readBack: 'readable',
-  prune: true,
-  isProtected: () => false,
-  maxDeletes: null,
-  deletesAllowed: false,
-  onExisting: 'refuse',
-  inherits: () => false,
-};
 
 export function entriesOf(values: Values): readonly DesiredEntry[] {
   return Object.entries(values).map(([path, value]) => ({ path: parsePath(path), value }));

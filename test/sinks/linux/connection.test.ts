@@ -12,6 +12,7 @@ import type { Shell } from '../../../sinks/linux/shell.ts';
 import type { Place, Sink } from '../../../sinks/sink.ts';
 import { contextFor, failure, fingerprint, owner } from '../contract/scenario.ts';
 import { makeRoot, sidecar } from '../linux-bench.ts';
+import { policyOf } from '../../domain/policy-of.ts';
 
 const isRoot = process.getuid?.() === 0;
 let root = '';
@@ -372,17 +373,7 @@ async function freshName(): Promise<string> {
 async function planFor(sink: Sink, place: Place, value: string, policy: { onExisting?: 'overwrite' } = {}, commit = 'a'.repeat(40)): Promise<Plan> {
   const entries = [linux.render({ path: ['a'], value }, place.fields as LinuxFields)];
   const desired = { entries, owner, stream: 'config/main', commit, inputsMoved: true, write: randomUUID(), at: '2026-11-24T00:00:00.000Z' };
-  const rules = {
-    ownership: 'place',
-    readBack: 'readable',
-    prune: true,
-    isProtected: () => false,
-    maxDeletes: null,
-    deletesAllowed: false,
-    onExisting: 'refuse',
-    inherits: () => false,
-  } as const;
-  return plan(desired, await sink.read(place, contextFor(entries)), { ...rules, ...policy }, fingerprint);
+  return plan(desired, await sink.read(place, contextFor(entries)), policyOf({ ownership: 'place', ...policy }), fingerprint);
 }
 
 async function write(sink: Sink, place: Place, value: string, policy: { onExisting?: 'overwrite' } = {}, commit?: string) {
@@ -396,17 +387,7 @@ function writeOf(value: string): WritePlan {
   const entries = [linux.render({ path: ['a'], value }, fieldsOf({}))];
   const live = { exists: false, entries: new Map<string, string>(), ledger: null, version: 'absent absent' };
   const desired = { entries, owner, stream: 'config/main', commit: 'a'.repeat(40), inputsMoved: true, write: randomUUID(), at: '2026-11-24T00:00:00.000Z' };
-  const rules = {
-    ownership: 'place',
-    readBack: 'readable',
-    prune: true,
-    isProtected: () => false,
-    maxDeletes: null,
-    deletesAllowed: false,
-    onExisting: 'refuse',
-    inherits: () => false,
-  } as const;
-  return plan(desired, live, rules, fingerprint) as WritePlan;
+  return plan(desired, live, policyOf({ ownership: 'place' }), fingerprint) as WritePlan;
 }
 
 async function which(tool: string): Promise<string> {

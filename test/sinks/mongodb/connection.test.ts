@@ -10,6 +10,7 @@ import { makeCertificates } from '../../servers/certificates.ts';
 import { describeWith } from '../../servers/describe-with.ts';
 import { startFerret, type FerretServer } from '../../servers/ferretdb.ts';
 import { contextFor, entriesOf, failure, fingerprint, owner, type Values } from '../contract/scenario.ts';
+import { policyOf } from '../../domain/policy-of.ts';
 
 interface Stored {
   _id: string;
@@ -41,17 +42,7 @@ describeWith('ferretdb', 'connections and documents of the mongodb sink', () => 
     const entries = entriesOf(values ?? {}).map((entry) => mongodb.render(entry, place.fields));
     const live = await sink.read(place, contextFor(entries));
     const { ownership = 'place' } = mongodb.layouts[place.layout] ?? {};
-    const whole: Policy = {
-      ownership,
-      readBack: 'readable',
-      prune: true,
-      isProtected: () => false,
-      maxDeletes: null,
-      deletesAllowed: false,
-      onExisting: 'refuse',
-      inherits: () => false,
-      ...policy,
-    };
+    const whole = policyOf({ ownership, ...policy });
     const target = { owner, stream: 'config/main', commit: 'a'.repeat(40), write: 'w', at: '2026-11-24T00:00:00.000Z' };
     return values === null ? planRemoval(target, live, whole) : plan({ ...target, entries, inputsMoved: true }, live, whole, fingerprint);
   }

@@ -6,6 +6,7 @@ import { startVercel, type VercelServer } from '../../servers/vercel.ts';
 import type { Draft, Project } from '../../servers/vercel/project.ts';
 import { canary, contextFor, entriesOf, failure, fingerprint, owner, type Values } from '../contract/scenario.ts';
 import { optionsFor } from './bench.ts';
+import { policyOf } from '../../domain/policy-of.ts';
 
 describe('variables of one project', () => {
   let server: VercelServer;
@@ -210,16 +211,7 @@ async function begin(server: VercelServer, destination: Readonly<Record<string, 
     const entries = entriesOf(values).map((entry) => vercel.render(entry, fields));
     const live = await sink.read(place, contextFor(entries));
     const desired = { entries, owner, stream: 'config/main', commit, inputsMoved: true, write: `w${++projects}`, at: '2026-11-24T00:00:00Z' };
-    const policy = {
-      ownership: 'keys',
-      readBack: vercel.layouts[fields.layout]?.values ?? 'readable',
-      prune: true,
-      isProtected: () => false,
-      maxDeletes: null,
-      deletesAllowed: false,
-      inherits: () => false,
-    } as const;
-    return plan(desired, live, { ...policy, onExisting }, fingerprint);
+    return plan(desired, live, policyOf({ readBack: vercel.layouts[fields.layout]?.values ?? 'readable', onExisting }), fingerprint);
   }
 
   async function planWrite(...args: Parameters<typeof planFor>): Promise<WritePlan> {

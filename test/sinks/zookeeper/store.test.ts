@@ -9,16 +9,7 @@ import { startZooKeeper, type ZooKeeperServer } from '../../servers/zookeeper.ts
 import { contextFor, entriesOf, failure, fingerprint, owner, type Values } from '../contract/scenario.ts';
 import { digest } from './bench.ts';
 import { openRaw, type RawZnodes } from './raw-znodes.ts';
-
-const policy = {
-  ownership: 'keys',
-  prune: true,
-  isProtected: () => false,
-  maxDeletes: null,
-  deletesAllowed: false,
-  inherits: () => false,
-  readBack: 'readable',
-} as const;
+import { policyOf } from '../../domain/policy-of.ts';
 
 describeWith('zookeeper', 'znodes of the zookeeper sink', () => {
   let server: ZooKeeperServer;
@@ -196,7 +187,7 @@ async function planWrite(sink: Sink, at: Place<ZooKeeperFields>, values: Values,
   const entries = entriesOf(values).map((entry) => zookeeper.render(entry, at.fields));
   const live = await sink.read(at, contextFor(entries));
   const ownership = at.layout === 'tree' ? 'keys' : 'place';
-  const made = plan({ entries, ...identity(), inputsMoved: true }, live, { ...policy, ownership, onExisting }, fingerprint);
+  const made = plan({ entries, ...identity(), inputsMoved: true }, live, policyOf({ ownership, onExisting }), fingerprint);
   if (made.kind !== 'write') throw new Error(`expected a write, got ${JSON.stringify(made)}`);
   return made;
 }
@@ -207,7 +198,7 @@ async function write(sink: Sink, at: Place<ZooKeeperFields>, values: Values, onE
 }
 
 async function remove(sink: Sink, at: Place<ZooKeeperFields>): Promise<void> {
-  const made = planRemoval(identity(), await sink.read(at, contextFor([])), { ...policy, onExisting: 'refuse' });
+  const made = planRemoval(identity(), await sink.read(at, contextFor([])), policyOf());
   if (made.kind !== 'write') throw new Error(`expected a removal, got ${made.kind}`);
   await sink.apply(at, made, contextFor([]));
 }
