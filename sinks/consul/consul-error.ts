@@ -1,4 +1,5 @@
 import { SinkError } from '../errors.ts';
+import { isTlsCode } from '../tls-code.ts';
 
 const NO_PERMISSION = 'the token has no permission for it; docs/sinks/consul.md has the policy';
 const CHANGED = 'it changed since it was read';
@@ -49,14 +50,11 @@ function whatOf(text: string): readonly string[] {
 export function connectionError(label: string, error: unknown): SinkError {
   if (error instanceof SinkError) return error;
   const code = codeOf(error);
-  if (isTlsCode(code)) return new SinkError('rejected', `${label}: the TLS connection failed (${code}); check url and tls`);
+  // A plain server that is asked for TLS.
+  if (isTlsCode(code) || code.includes('EPROTO')) return new SinkError('rejected', `${label}: the TLS connection failed (${code}); check url and tls`);
   if (/TIMEOUT|TIMEDOUT/.test(code) || (error instanceof Error && error.name === 'TimeoutError'))
     return new SinkError('unavailable', `${label}: no answer in time`);
   return new SinkError('unavailable', `${label}: not reachable (${code || 'connection lost'})`);
-}
-
-function isTlsCode(code: string): boolean {
-  return /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO|EPROTO/.test(code);
 }
 
 function codeOf(error: unknown): string {

@@ -1,4 +1,5 @@
 import { SinkError, type SinkErrorReason } from '../errors.ts';
+import { isTlsCode } from '../tls-code.ts';
 
 const NO_PERMISSION = 'the user has no permission for it; docs/sinks/mongodb.md has the role';
 
@@ -41,8 +42,7 @@ export function mongodbError(label: string, error: unknown): SinkError {
   if (/^(MongoParseError|MongoInvalidArgumentError|MongoMissingCredentialsError|MongoAPIError)$/.test(name))
     return new SinkError('rejected', `${label}: the driver refused the options or the command (${name})`);
   const socketCode = socketCodeOf(error);
-  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(socketCode))
-    return new SinkError('rejected', `${label}: the TLS connection failed (${socketCode}); check tls.ca, the url and the certificate`);
+  if (isTlsCode(socketCode)) return new SinkError('rejected', `${label}: the TLS connection failed (${socketCode}); check tls.ca, the url and the certificate`);
   if (name === 'MongoServerSelectionError' && serversOf(error).every((server) => !server.error))
     return new SinkError('unavailable', `${label}: none of the servers is the primary that was asked for; look at the set, at url and at replicaSet`);
   if (/Timeout/.test(name)) return new SinkError('unavailable', `${label}: no answer in time`);

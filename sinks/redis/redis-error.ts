@@ -1,4 +1,5 @@
 import { SinkError, type SinkErrorReason } from '../errors.ts';
+import { isTlsCode } from '../tls-code.ts';
 
 /** How ioredis says that a command had no reply in time. */
 export const TIMED_OUT = 'Command timed out';
@@ -44,7 +45,7 @@ export function redisError(label: string, error: unknown): SinkError {
     const code = codeOf(error);
     if (message === NOT_PRIMARY) return new SinkError('unavailable', `${label}: it is a replica, and its new primary is not known yet`);
     if (message === TIMED_OUT) return new SinkError('unavailable', `${label}: no answer in time`);
-    if (code !== undefined && /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code))
+    if (code !== undefined && isTlsCode(code))
       return new SinkError('rejected', `${label}: the TLS connection failed (${code}); check tls.ca, tls.servername and the certificate`);
     return new SinkError('unavailable', `${label}: ${code === undefined ? 'the connection was lost' : `not reachable (${code})`}`);
   }

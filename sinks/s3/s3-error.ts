@@ -1,4 +1,5 @@
 import { SinkError, type SinkErrorReason } from '../errors.ts';
+import { isTlsCode } from '../tls-code.ts';
 
 const NO_PERMISSION = 'the credentials have no permission for it; docs/sinks/s3.md has the policy';
 
@@ -44,7 +45,7 @@ export function s3Error(label: string, error: unknown): SinkError {
 }
 
 function connectionError(label: string, name: string, code: string): SinkError {
-  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code)) return new SinkError('rejected', `${label}: the TLS connection failed (${code}); check endpoint and ca`);
+  if (isTlsCode(code)) return new SinkError('rejected', `${label}: the TLS connection failed (${code}); check endpoint and ca`);
   if (/Timeout/.test(name) || code === 'ETIMEDOUT') return new SinkError('unavailable', `${label}: no answer in time`);
   return new SinkError('unavailable', `${label}: not reachable (${code || name || 'connection lost'})`);
 }

@@ -1,4 +1,5 @@
 import { SinkError, type SinkErrorReason } from '../errors.ts';
+import { isTlsCode } from '../tls-code.ts';
 
 /** The server answered with one of its error codes. */
 export class ServerRefusal extends Error {
@@ -24,8 +25,7 @@ export class ConnectionLost extends Error {
 
 /** Of an error of the socket. */
 export function connectionLost({ code = '' }: NodeJS.ErrnoException): ConnectionLost {
-  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code))
-    return new ConnectionLost(`the TLS connection failed (${code}); check tls.ca, tls.servername and the certificate`, 'rejected');
+  if (isTlsCode(code)) return new ConnectionLost(`the TLS connection failed (${code}); check tls.ca, tls.servername and the certificate`, 'rejected');
   return new ConnectionLost(code === '' ? 'the connection was lost' : `not reachable (${code})`);
 }
 
