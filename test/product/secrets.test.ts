@@ -93,7 +93,7 @@ describeWith(['temporal', 'redis', 'vault'], 'a push with secrets', () => {
   it('is refused for a value that the schema does not take, where the rule asks', async () => {
     await stack.push(good);
     const before = await ledgers();
-    await stack.reloadBundle(failing(redis.url, proxy.address).replace('    to:', '    constrain: value\n    to:'));
+    await stack.reloadBundle(tenantBundle(redis.url, proxy.address, 'env').replace('    to:', '    constrain: value\n    to:'));
     const strict = SCHEMA.replace('token:     string', 'token:     =~"^[0-9]+$"');
     const outcome = await stack.push({ ...good, 'settings.cue': strict });
     await stack.reloadBundle(tenantBundle(redis.url, proxy.address));
@@ -122,7 +122,7 @@ describeWith(['temporal', 'redis', 'vault'], 'a push with secrets', () => {
   it('puts the prior secret back where another sink refuses the new one', async () => {
     await stack.push(good);
     // A Redis takes any bytes, an environment file no NUL.
-    await stack.reloadBundle(failing(redis.url, proxy.address));
+    await stack.reloadBundle(tenantBundle(redis.url, proxy.address, 'env'));
     await vault.put('app/api', { token: 'token-3\u0000secret-tail' });
     const outcome = await stack.sync();
     expect(outcome).toMatchObject({ status: 'RolledBack' });
@@ -152,7 +152,8 @@ describeWith(['temporal', 'redis', 'vault'], 'a push with secrets', () => {
   }
 });
 
-function tenantBundle(redisUrl: string, vaultAddress: string): string {
+/** Files in `format`, of one line for each value where it is env, which does not take every secret. */
+function tenantBundle(redisUrl: string, vaultAddress: string, format: 'json' | 'env' = 'json'): string {
   return `
 ${CONFIG_REPOSITORY}
 secretManagers:
@@ -167,26 +168,7 @@ rules:
     schema: { file: settings.cue, definition: "#Settings" }
     to:
       - { sink: cache, place: "app:{env}" }
-      - { sink: files, place: "{dir}/files/{env}.json", format: json }
-`;
-}
-
-function failing(redisUrl: string, vaultAddress: string): string {
-  return `
-${CONFIG_REPOSITORY}
-secretManagers:
-  vault: { kind: vault, address: "${vaultAddress}", auth: { method: token, token: { env: VAULT_TOKEN } } }
-sinks:
-  cache: { kind: redis, url: "${redisUrl}" }
-  files: { kind: linux, transport: local, root: "{dir}/files" }
-rules:
-  settings:
-    from: { repository: config, files: [ "settings/{env}.yaml" ] }
-    environments: { branches: { main: production } }
-    schema: { file: settings.cue, definition: "#Settings" }
-    to:
-      - { sink: cache, place: "app:{env}" }
-      - { sink: files, place: "{dir}/files/{env}.env" }
+      - { sink: files, place: "{dir}/files/{env}.${format}", format: ${format} }
 `;
 }
 
