@@ -1,3 +1,4 @@
+import type { TenantCheck } from '../domain/drift.ts';
 import type { RefEvent } from '../domain/routing.ts';
 import type { ChangeCounts, RunOutcome, TargetName } from '../domain/status.ts';
 import type { SyncRequest } from '../workflows/messages.ts';
@@ -100,6 +101,25 @@ export interface RequestSyncInput {
   readonly by: string;
 }
 
+/** What is due of a tenant. */
+export interface CheckTenantInput {
+  readonly tenant: string;
+  /** Rules by the interval of their `drift`, with the digest of what is known of them (an empty one: tell all); `all`: every rule. */
+  readonly groups: 'all' | readonly { readonly intervalMs: number; readonly digest: string }[];
+  /** Repositories by the interval of their `poll`; `all`: every repository, also one that is never polled. */
+  readonly polls: 'all' | readonly number[];
+  /** These targets, whatever is due. */
+  readonly targets: readonly string[];
+  /** Newest versions of secrets that are known, by `manager:path`. */
+  readonly secretVersions: Readonly<Record<string, number>>;
+}
+
+/** Runs that a watch wants. */
+export interface StartRunsInput {
+  readonly tenant: string;
+  readonly runs: readonly { readonly repository: string; readonly stream: string; readonly request: SyncRequest }[];
+}
+
 /** A dry run: what a commit would change in every target of a stream. */
 export interface PlanStreamInput extends StreamName {
   readonly ref: RefEvent;
@@ -154,4 +174,14 @@ export interface Activities {
   planStream(input: PlanStreamInput): Promise<StreamPlan>;
   /** Starts a run for every stream of the tenant, at its head as Git says now; gives their number. */
   requestSync(input: RequestSyncInput): Promise<{ readonly streams: number }>;
+  /** Reads what is due of a tenant's targets and of the heads of its streams; writes nothing. `gone`: the bundle has no such tenant. */
+  checkTenant(input: CheckTenantInput): Promise<TenantCheck | { readonly kind: 'gone' }>;
+  /** Hands requests to the SyncWorkflows of their streams. */
+  startRuns(input: StartRunsInput): Promise<void>;
+}
+
+/** The activities of the task queue `<queue>-watch`, where each lasts and takes no place from the others. */
+export interface WatchActivities {
+  /** Holds the subscriptions of a tenant, and signals `checkNow` for what changed and was not changed by a run of ours; lasts until it is cancelled. */
+  watchTenant(input: { readonly tenant: string }): Promise<void>;
 }

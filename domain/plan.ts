@@ -59,6 +59,8 @@ export interface Policy {
   readonly onExisting: 'refuse' | 'overwrite';
   /** Tells a former owner whose claim lapsed, such as a rule that was renamed. */
   readonly inherits: (owner: Owner) => boolean;
+  /** Tells a dotted path that a heal leaves as it is, there or not, and whose drift does not count; absent outside of heals. */
+  readonly isIgnored?: (key: string) => boolean;
 }
 
 export type Plan = UnchangedPlan | WritePlan | HeldPlan;

@@ -40,7 +40,11 @@ export interface Sink {
    * A no-op if `generation` was never applied or is already undone; throws `conflict` if something newer was written.
    */
   restore(place: Place, generation: number, context: SinkContext): Promise<Receipt>;
-  /** Calls back when a place may have changed, until the signal aborts; absent where the sink cannot tell. */
+  /**
+   * Calls back when a place may have changed, soon and perhaps once too often; absent where no sink of the kind can tell. Calls once for every place as
+   * soon as the watch stands, since what changed before is not told. Resolves when the signal aborts. Throws SinkError when it can tell no longer:
+   * `unsupported` where the system is not set up for it (the message says how to), `unavailable` where it was lost and may be begun again.
+   */
   watch?(places: readonly Place[], onChange: (place: Place) => void, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,9 +1,10 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { RefEvent } from '../domain/routing.ts';
+import type { Freeze, WatchedStream, WatchedTarget, WatchState, WatchStatus } from '../domain/drift.ts';
 import type { RunOutcome } from '../domain/status.ts';
 
 /** What asked for a run. All are hints that a stream may have moved; the work is the same. */
-export type Trigger = 'push' | 'poll' | 'manual' | 'resume' | 'closed';
+export type Trigger = 'push' | 'poll' | 'manual' | 'resume' | 'closed' | 'heal' | 'rotation';
 
 /** One request to bring a stream's targets to what Git says now. Plain JSON, and never a value of configuration. */
 export interface SyncRequest {
@@ -17,6 +18,15 @@ export interface SyncRequest {
   readonly by?: string;
   /** A person allowed this request to delete more than `limits.deletes`. */
   readonly deletesAllowed?: true;
+  /** A person wants it in spite of a freeze. */
+  readonly force?: true;
+  /**
+   * A heal or a rotation: only these targets (ids, see `domain/drift.ts`), at `commit`, which is what they were written at; a target that has moved on is
+   * left alone. Gives way to every request without it.
+   */
+  readonly only?: readonly string[];
+  /** ISO 8601: since when what a heal mends was seen; for metrics. */
+  readonly since?: string;
 }
 
 /** Input of SyncWorkflow. The requests come by signal; `carried` holds those that a continued run has not finished. */
@@ -58,6 +68,7 @@ export function syncWorkflowId(tenant: string, repository: string, stream: strin
 export interface DriftWatchInput {
   readonly tenant: string;
   readonly pause?: Pause;
+  readonly watch?: WatchState;
 }
 
 export interface Pause {
@@ -72,10 +83,26 @@ export interface Pause {
 export interface DriftWatchState {
   readonly tenant: string;
   readonly pause: Pause | null;
+  readonly freeze: Freeze | null;
+  readonly status: WatchStatus;
+  /** Worst first; `moreTargets` were left out to keep it short. */
+  readonly targets: readonly WatchedTarget[];
+  readonly moreTargets: number;
+  /** Streams whose head is not applied, and why. */
+  readonly streams: readonly WatchedStream[];
+  /** ISO 8601; null before the first check. */
+  readonly checkedAt: string | null;
+  readonly nextCheckAt: string | null;
 }
 
 export const pauseSignal = defineSignal<[{ readonly by: string; readonly reason: string; readonly until?: string }]>('pause');
 export const resumeSignal = defineSignal<[{ readonly by: string }]>('resume');
+/** Heals now, whatever was tried before; all drifted targets unless some are named. `force` also in a freeze. */
+export const forceHealSignal = defineSignal<[{ readonly by: string; readonly reason?: string; readonly targets?: readonly string[]; readonly force?: true }]>(
+  'forceHeal',
+);
+/** Something may have changed: checks these targets, or everything (heads of streams too) without any. */
+export const checkNowSignal = defineSignal<[{ readonly targets?: readonly string[] }?]>('checkNow');
 /** Begins a new run that carries on: what it holds is written anew, with the newest codec key. */
 export const renewSignal = defineSignal('renew');
 export const driftStateQuery = defineQuery<DriftWatchState>('state');
