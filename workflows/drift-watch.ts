@@ -29,7 +29,17 @@ export async function driftWatchWorkflow(input: DriftWatchInput): Promise<void> 
     else if (name === renewSignal.name) messages.push({ kind: 'renew' });
     else log.warn('a signal of an unknown name', { name });
   });
-  setHandler(driftStateQuery, () => ({ tenant: input.tenant, pause }));
+  setHandler(driftStateQuery, () => ({
+    tenant: input.tenant,
+    pause,
+    freeze: null,
+    status: 'Pending',
+    targets: [],
+    moreTargets: 0,
+    streams: [],
+    checkedAt: null,
+    nextCheckAt: null,
+  }));
   show();
 
   // A message that is there already would be lost with this run.
