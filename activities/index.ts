@@ -1,11 +1,13 @@
 import type { Activities } from './activity-types.ts';
 import { applyTarget } from './apply-target.ts';
+import { checkTenant } from './check-tenant.ts';
 import type { ActivityDeps } from './deps.ts';
 import { planStream } from './plan-stream.ts';
 import { prepare } from './prepare.ts';
 import { report } from './report.ts';
 import { requestSync } from './request-sync.ts';
 import { restoreTarget } from './restore-target.ts';
+import { startRuns } from './start-runs.ts';
 
 /** The activities as a worker registers them. */
 export function createActivities(deps: ActivityDeps): Activities {
@@ -16,5 +18,7 @@ export function createActivities(deps: ActivityDeps): Activities {
     planStream: (input) => planStream(deps, input),
     requestSync: (input) => requestSync(deps, input),
     report,
+    checkTenant: (input) => checkTenant(deps, input),
+    startRuns: (input) => startRuns(deps, input),
   };
 }
