@@ -13,6 +13,7 @@ export function checkTenant(deps: ActivityDeps, input: CheckTenantInput): Promis
     targets: [],
     pollIntervals: [],
     streams: input.polls.length === 0 ? null : [],
+    polled: [],
     moreStreams: 0,
     pollProblems: [],
     freeze: null,

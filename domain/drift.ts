@@ -34,6 +34,8 @@ export interface CheckedTarget extends TargetName {
   readonly digest?: string;
   /** Why it is unknown, pending or drifted as a whole; never a value. */
   readonly message?: string;
+  /** A freeze of its rule, now. */
+  readonly freeze?: Freeze;
 }
 
 export interface DriftedKey {
@@ -88,6 +90,8 @@ export interface TenantCheck {
   readonly pollIntervals: readonly number[];
   /** Null where no poll was asked. The first of them; `moreStreams` were left out and come with the next poll. */
   readonly streams: readonly StreamNews[] | null;
+  /** Repositories whose heads were read; of all their streams that are not in `streams` there is no news. */
+  readonly polled: readonly string[];
   readonly moreStreams: number;
   /** Why repositories could not be polled. */
   readonly pollProblems: readonly string[];
@@ -111,9 +115,9 @@ export interface WatchedTarget extends Omit<CheckedTarget, 'status'> {
   readonly status: CheckStatus | 'Healing' | 'Contested';
   /** ISO 8601: since when it is drifted, or unknown. */
   readonly since?: string;
-  /** Heals of late, ISO 8601, oldest first. */
+  /** Heals of late, ISO 8601, oldest first; in the answer of the query. */
   readonly heals?: readonly string[];
-  /** ISO 8601: when the next heal may be tried. */
+  /** ISO 8601: when the next heal may be tried; in the answer of the query. */
   readonly nextHealAt?: string;
 }
 
@@ -127,7 +131,7 @@ export interface WatchedStream extends StreamNews {
 /** The tenant as a whole, worst first; also Temporal's search attribute DriftStatus. */
 export type WatchStatus = 'Contested' | 'Drifted' | 'Unknown' | 'Healing' | 'Pending' | 'InSync';
 
-/** All that a watch carries from run to run. */
+/** All that a watch carries from run to run. Times are ISO 8601. */
 export interface WatchState {
   readonly groups: readonly WatchedGroup[];
   readonly pollIntervals: readonly PollTimes[];
@@ -136,14 +140,84 @@ export interface WatchState {
   readonly freeze: Freeze | null;
   readonly secretVersions: Readonly<Record<string, number>>;
   readonly notifies: boolean;
-  /** ISO 8601. */
   readonly checkedAt: string | null;
+  /** Why the last check found nothing out. */
+  readonly problem: string | null;
+  /** Since when the bundle has no such tenant. */
+  readonly goneAt: string | null;
+  /** What is to be checked whatever is due. */
+  readonly asked: AskedChecks;
+  /** Targets that were healed lately or are looked at again soon; kept apart from the groups, where a target that is well may be left out. */
+  readonly healing: readonly HealRecord[];
+  /** Attempts at heads that were not applied, also while a run works on them. */
+  readonly attempts: readonly StreamAttempts[];
+  /** Runs that are wanted and not yet handed over. */
+  readonly wanted: readonly WantedRun[];
+  /** Runs wanted so far; makes their ids unique. */
+  readonly wantedCount: number;
+  /** Every stream is to be started at its head, and on whose behalf. */
+  readonly startAll: { readonly by: string } | null;
+}
+
+export interface AskedChecks {
+  readonly everything: boolean;
+  readonly targets: readonly string[];
+  readonly forced: readonly ForcedHeal[];
+}
+
+/** A person wants a heal, whatever was tried before; of all targets where none is named. */
+export interface ForcedHeal {
+  readonly by: string;
+  readonly targets?: readonly string[];
+  readonly force?: true;
+}
+
+export interface HealRecord {
+  readonly id: string;
+  /** Heals of late, oldest first. */
+  readonly heals: readonly string[];
+  /** A heal was begun and nothing newer is known. */
+  readonly isHealing?: true;
+  /** When to look again, and how long the wait before was. */
+  readonly recheckAt?: string;
+  readonly recheckMs?: number;
+  /** Since when it is not healed any more because something else changes it back. */
+  readonly contestedAt?: string;
+  /** While contested: what it looked like last, and since when. */
+  readonly seen?: string;
+  readonly seenSince?: string;
+}
+
+export interface StreamAttempts {
+  readonly repository: string;
+  readonly stream: string;
+  readonly head: string;
+  readonly attempts: number;
+  /** Of the last attempt; before the first, when it was seen to have failed. */
+  readonly at: string;
+}
+
+/** A request for the SyncWorkflow of a stream. */
+export interface WantedRun {
+  readonly repository: string;
+  readonly stream: string;
+  readonly request: {
+    readonly id: string;
+    readonly trigger: 'heal' | 'rotation' | 'poll';
+    readonly ref: RefEvent;
+    readonly commit?: string;
+    readonly by?: string;
+    readonly force?: true;
+    readonly only?: readonly string[];
+    readonly since?: string;
+  };
 }
 
 export interface WatchedGroup {
   readonly intervalMs: number;
-  /** ISO 8601. */
+  /** When its next check is due. */
   readonly dueAt: string;
+  /** Empty where more is known than the last check of the whole group said. */
   readonly digest: string;
   readonly targets: readonly WatchedTarget[];
   readonly more: number;
@@ -151,6 +225,7 @@ export interface WatchedGroup {
 
 export interface PollTimes {
   readonly intervalMs: number;
-  /** ISO 8601. */
   readonly dueAt: string;
+  /** Polls in a row that could read no repository. */
+  readonly failures: number;
 }
