@@ -179,6 +179,7 @@ function assess({ deps, input, own, rule, target }: Work, live: LiveState): Prom
       rule,
       target,
       deletesAllowed: request.deletesAllowed === true,
+      mends: request.only !== undefined,
       write: id,
       at: deps.now(),
       fingerprint: deps.fingerprint,

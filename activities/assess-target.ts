@@ -3,6 +3,7 @@ import type { Bundle } from '../domain/bundle.ts';
 import type { Fingerprint, Owner } from '../domain/ledger.ts';
 import { plan, planRemoval, type Desired, type LiveState, type Plan, type Policy } from '../domain/plan.ts';
 import { declaredEnvironments } from '../domain/routing.ts';
+import { formatPath } from '../domain/value.ts';
 import type { RuleState, TargetState } from './stream-state.ts';
 
 export interface Assessment {
@@ -14,6 +15,8 @@ export interface Assessment {
   readonly rule: RuleState;
   readonly target: TargetState;
   readonly deletesAllowed: boolean;
+  /** Whether it is a check or a heal, which leave alone what `drift.ignore` of the rule covers. */
+  readonly mends: boolean;
   readonly write: string;
   readonly at: Date;
   readonly fingerprint: Fingerprint;
@@ -57,8 +60,9 @@ function fingerprintsOf(target: TargetState, fingerprint: Fingerprint): Fingerpr
   };
 }
 
-function policyOf({ bundle, tenant, rule: { name, rule }, target, deletesAllowed }: Assessment): Policy {
+function policyOf({ bundle, tenant, rule: { name, rule }, target, deletesAllowed, mends }: Assessment): Policy {
   return {
+    ...(mends && rule.drift.ignore.length > 0 && { isIgnored: ignoredBy(rule.drift.ignore, target) }),
     ownership: target.capabilities.ownership,
     readBack: target.capabilities.values,
     prune: rule.prune,
@@ -71,4 +75,11 @@ function policyOf({ bundle, tenant, rule: { name, rule }, target, deletesAllowed
       owner.tenant === tenant &&
       (!Object.hasOwn(bundle.tenants[tenant]?.rules ?? {}, owner.rule) || (owner.rule === name && !declaredEnvironments(rule).has(owner.environment))),
   };
+}
+
+/** By the dotted path in Git or by the sink's own key, which is all that is known of one that Git no longer has. */
+function ignoredBy(patterns: readonly string[], { entries }: TargetState): (key: string) => boolean {
+  const covers = (key: string): boolean => patterns.some((pattern) => matchesKey(pattern, key));
+  const byPath = new Set(entries.filter(({ path }) => covers(formatPath(path))).map(({ key }) => key));
+  return (key) => byPath.has(key) || covers(key);
 }

@@ -14,6 +14,7 @@ export interface LookRequest {
   readonly rule: RuleState;
   readonly target: TargetState;
   readonly deletesAllowed: boolean;
+  readonly mends: boolean;
 }
 
 export type Look =

@@ -74,7 +74,7 @@ async function describeTarget(
   const { tenant, repository, stream } = input;
   const deletesAllowed = input.deletesAllowed === true;
   const name = { rule: rule.name, environment: rule.environment, sink: target.sink, kind: target.kind, place: target.place.name };
-  const look = await lookAtTarget(deps, { tenant, repository, stream, commit, rule, target, deletesAllowed }, signal);
+  const look = await lookAtTarget(deps, { tenant, repository, stream, commit, rule, target, deletesAllowed, mends: false }, signal);
   if (look.kind === 'unseen') return { ...name, change: 'unknown', keys: [], moreKeys: 0, messages: [look.message] };
   const { live, plan } = look;
   const keys = changesOf(plan, live, target, view);

@@ -121,8 +121,8 @@ async function changeOf(
   holds: string[],
 ): Promise<PreparedTarget['change']> {
   const { tenant, repository, stream, request } = input;
-  const deletesAllowed = request.deletesAllowed === true;
-  const look = await lookAtTarget(deps, { tenant, repository, stream, commit: state.commit, rule, target, deletesAllowed }, signal);
+  const asked = { deletesAllowed: request.deletesAllowed === true, mends: request.only !== undefined };
+  const look = await lookAtTarget(deps, { tenant, repository, stream, commit: state.commit, rule, target, ...asked }, signal);
   if (look.kind === 'unseen') {
     // What may pass is the write's to retry; what will not is told now, before anything is written. Under `continue` it must not stop the others.
     if (look.why === 'credential' || (look.why === 'final' && rule.rule.onFailure !== 'continue')) problems.push(look.message);

@@ -59,7 +59,10 @@ export interface Policy {
   readonly onExisting: 'refuse' | 'overwrite';
   /** Tells a former owner whose claim lapsed, such as a rule that was renamed. */
   readonly inherits: (owner: Owner) => boolean;
-  /** Tells a dotted path that a heal leaves as it is, there or not, and whose drift does not count; absent outside of heals. */
+  /**
+   * Tells a key that a heal leaves as it is, there or not, and whose drift does not count; absent outside of checks and heals. What is owned of them stays
+   * owned. While a place cannot be parsed nothing is ignored: what is to be left as it is cannot be told from the rest.
+   */
   readonly isIgnored?: (key: string) => boolean;
 }
 
@@ -87,9 +90,9 @@ export interface WritePlan {
   readonly deletes: readonly Delete[];
   /** Keys that had the desired value and no owner: theirs is only the entry in the ledger. */
   readonly adopted: readonly string[];
-  /** Keys that Git does not have and that stay: protected, or not pruned. */
+  /** Keys that are there and stay as they are: those that Git does not have and that are protected or not pruned, and those that are ignored. */
   readonly kept: readonly string[];
-  /** The whole desired state, for sinks that write a place as one document. */
+  /** The whole desired state (without what is ignored), for sinks that write a place as one document. */
   readonly entries: readonly RenderedEntry[];
 }
 
@@ -139,12 +142,14 @@ export function plan(desired: Desired, live: LiveState, policy: Policy, fingerpr
   const placeOwned = policy.ownership === 'place' && owned.size > 0;
   const isOwned = (key: string): boolean => placeOwned || owned.has(key);
   const overwrite = policy.onExisting === 'overwrite';
+  const isIgnored = (key: string): boolean => live.corrupt === undefined && policy.isIgnored?.(key) === true;
+  const entries = desired.entries.filter(({ key }) => !isIgnored(key));
 
   const puts: Put[] = [];
   const adopted: string[] = [];
   const strangers: string[] = [];
   const wanted = new Set<string>();
-  for (const entry of desired.entries) {
+  for (const entry of entries) {
     wanted.add(entry.key);
     const before = live.entries.get(entry.key);
     if (before === undefined) puts.push({ entry, before: null });
@@ -160,6 +165,10 @@ export function plan(desired: Desired, live: LiveState, policy: Policy, fingerpr
   const unseen = placeOwned && live.corrupt !== undefined;
   const surplus = [...(unseen ? owned : live.entries.keys())].filter((key) => !wanted.has(key));
   for (const key of surplus) {
+    if (isIgnored(key)) {
+      kept.push(key);
+      continue;
+    }
     const ours = isOwned(key) || (policy.ownership === 'place' && overwrite);
     if (!ours) {
       // A key of somebody else: in a shared place it is simply not ours to see; in a whole place it makes the place a stranger's.
@@ -172,7 +181,7 @@ export function plan(desired: Desired, live: LiveState, policy: Policy, fingerpr
   const present = policy.ownership === 'place' ? Math.max(owned.size, live.entries.size) : owned.size;
   const holds: Hold[] = [];
   const unclaimed = policy.ownership === 'place' && live.exists && !placeOwned && !overwrite;
-  if (unclaimed && desired.entries.length > 0 && (strangers.length > 0 || puts.length > 0 || live.corrupt !== undefined)) {
+  if (unclaimed && entries.length > 0 && (strangers.length > 0 || puts.length > 0 || live.corrupt !== undefined)) {
     holds.push({
       reason: 'not-owned',
       keys: [],
@@ -208,11 +217,10 @@ export function plan(desired: Desired, live: LiveState, policy: Policy, fingerpr
   if (holds.length > 0) return held(...holds);
 
   // Nothing is what Git says, of a place that is not there or not ours: a write would make an empty one of it.
-  if (policy.ownership === 'place' && desired.entries.length === 0 && (!live.exists || !placeOwned))
-    return { kind: 'unchanged', generation: ledger?.generation ?? 0 };
+  if (policy.ownership === 'place' && entries.length === 0 && (!live.exists || !placeOwned)) return { kind: 'unchanged', generation: ledger?.generation ?? 0 };
   const changes = puts.length + deletes.length + adopted.length;
   // Keys that somebody else removed and Git does not want: kept in the ledger, they would be ours to delete when a stranger makes them anew.
-  const isStale = [...owned].some((key) => !wanted.has(key) && !live.entries.has(key));
+  const isStale = [...owned].some((key) => !wanted.has(key) && !live.entries.has(key) && !isIgnored(key));
   const isCommitted = ledger === null || (ledger.state === 'committed' && live.corrupt === undefined);
   if (changes === 0 && isCommitted && !isStale) {
     const moves = ledger !== null && (desired.inputsMoved || (owned.size > 0 && !sameOwner(ledger.owner, desired.owner)));
@@ -220,9 +228,10 @@ export function plan(desired: Desired, live: LiveState, policy: Policy, fingerpr
       return { kind: 'unchanged', generation: ledger?.generation ?? 0 };
   }
 
-  const keptOwned = kept.filter((key) => owned.has(key)).map((key) => [key, ledger?.keys[key] ?? ''] as const);
+  const staying = new Set(kept);
+  const keptOwned = [...owned].filter((key) => staying.has(key) || isIgnored(key)).map((key) => [key, ledger?.keys[key] ?? ''] as const);
   // Object.fromEntries also defines a key named __proto__; assignment would lose it.
-  const keys = Object.fromEntries([...desired.entries.map((entry) => [entry.key, fingerprint(entry.text)] as const), ...keptOwned]);
+  const keys = Object.fromEntries([...entries.map((entry) => [entry.key, fingerprint(entry.text)] as const), ...keptOwned]);
   return {
     kind: 'write',
     base: { ledger, exists: live.exists, version: live.version },
@@ -242,7 +251,7 @@ export function plan(desired: Desired, live: LiveState, policy: Policy, fingerpr
     deletes,
     adopted,
     kept,
-    entries: desired.entries,
+    entries,
   };
 }
 
