@@ -8,7 +8,9 @@ import { openConnection } from './redis/open-connection.ts';
 import { nameOf, redisOptions, systemOf } from './redis/options.ts';
 import { hasTag, isReservedEntry, placeNameProblem } from './redis/place-keys.ts';
 import { createStore } from './redis/store.ts';
+import { createWatch } from './redis/watch.ts';
 import { defineSink } from './sink.ts';
+import { watchable } from './watchable.ts';
 
 const destination = z.strictObject({
   layout: z
@@ -29,7 +31,7 @@ export const redis = defineSink({
     keys: { values: 'readable', ownership: 'keys', atomicity: 'place' },
     json: { values: 'readable', ownership: 'place', atomicity: 'place' },
   },
-  notifies: false,
+  notifies: true,
   options: redisOptions,
   destination,
   system: systemOf,
@@ -57,5 +59,8 @@ export const redis = defineSink({
     return bytes > limit ? `it has ${bytes} bytes, above the limit of ${limit} for one place` : null;
   },
 
-  connect: async (options, resolve) => createStore(nameOf(options), openConnection(options, resolve)),
+  connect: async (options, resolve) => {
+    const [name, opened] = [nameOf(options), openConnection(options, resolve)];
+    return watchable(name, createStore(name, opened.connection), createWatch(name, opened));
+  },
 });

@@ -2,6 +2,7 @@ import { SinkError } from '../errors.ts';
 import { abortable } from '../abortable.ts';
 import type { Connection, ServerConnection } from './connection.ts';
 import { keySlot } from './key-slot.ts';
+import type { Address } from './options.ts';
 import { cancelled, MovedSlot } from './redis-error.ts';
 
 /** Who serves which slots: `host:port` of each primary. */
@@ -10,13 +11,18 @@ interface Topology {
   ownerOf(slot: number): string | undefined;
 }
 
+export interface ClusterConnection extends Connection {
+  /** Those that serve slots now, asked for anew. Throws SinkError. */
+  primaries(): Promise<readonly Address[]>;
+}
+
 /**
  * A connection for each primary of a cluster, every call to the one that has the slot of its first key. Only a call that a node refused because the
  * slot is another's is sent again: it has done nothing. All else fails as on a single server, and the next call finds out anew who serves what.
  *
  * @param seeds `host:port` of some nodes
  */
-export function createClusterConnection(name: string, seeds: readonly string[], open: (host: string, port: number) => ServerConnection): Connection {
+export function createClusterConnection(name: string, seeds: readonly string[], open: (host: string, port: number) => ServerConnection): ClusterConnection {
   const nodes = new Map<string, ServerConnection>();
   let current: Promise<Topology> | undefined;
   let known: ReadonlySet<string> = new Set();
@@ -92,6 +98,11 @@ export function createClusterConnection(name: string, seeds: readonly string[], 
   return {
     transaction: (label, commands, signal) => run(label, String(commands[0]?.[1]), (node, where) => node.transaction(where, commands, signal), signal),
     script: (label, text, keys, args, signal) => run(label, keys[0] ?? '', (node, where) => node.script(where, text, keys, args, signal), signal),
+    primaries: async () => {
+      if (closed) throw new SinkError('unavailable', `${name}: the connection was closed`);
+      forget(current);
+      return [...(await ask()).primaries].map(splitAddress);
+    },
     close: async () => {
       closed = true;
       await Promise.all([...nodes.values()].map((node) => node.close()));
@@ -117,7 +128,7 @@ function topologyOf(reply: unknown, asked: string): Topology {
 }
 
 /** The host of an IPv6 address stands without brackets, as Redis writes it. */
-function splitAddress(address: string): { readonly host: string; readonly port: number } {
+function splitAddress(address: string): Address {
   const colon = address.lastIndexOf(':');
   return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
 }

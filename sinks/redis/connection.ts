@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Redis, RedisOptions as ClientOptions } from 'ioredis';
 import { SinkError } from '../errors.ts';
 import { abortable } from '../abortable.ts';
-import { cancelled, NOT_PRIMARY, redisError, TIMED_OUT } from './redis-error.ts';
+import { dial } from './dial.ts';
+import { cancelled, redisError, TIMED_OUT } from './redis-error.ts';
 
 export type Argument = string | Buffer;
 export type Command = readonly [name: string, ...args: Argument[]];
@@ -27,7 +28,6 @@ export interface ServerConnection extends Connection {
 /**
  * One client that dials when it is first needed and again when a call finds it lost. It never repeats a command: whether a write whose answer was
  * lost is to be tried again is for the run to say, and the script then finds its own mark in the ledger.
- * With the role `master` among the options, a server that is a replica when it is dialled is not used.
  */
 export function createConnection(clientOptions: () => Promise<ClientOptions>): ServerConnection {
   let current: Promise<Redis> | undefined;
@@ -36,52 +36,10 @@ export function createConnection(clientOptions: () => Promise<ClientOptions>): S
   let latest: Redis | undefined;
   let closed = false;
 
-  async function dial(): Promise<Redis> {
-    const { db = 0, role, ...options } = await clientOptions();
-    const { Redis } = await import('ioredis');
-    const settings = {
-      ...options,
-      // Without RESP3's HELLO, a refused password is one plain error of AUTH.
-      protocol: 2,
-      replyMapping: 'legacy',
-      lazyConnect: true,
-      retryStrategy: null,
-      enableOfflineQueue: false,
-      enableReadyCheck: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      disableClientInfo: true,
-      // Of a server that does not say good-bye; until then a call that found it silent is not told.
-      disconnectTimeout: 100,
-    } satisfies ClientOptions;
-    const client = new Redis(settings);
-    latest = client;
-    let fault: Error | undefined;
-    client.on('error', (error: Error) => (fault ??= error));
-    // The client's own limit ends with the TCP connection; a server that then says nothing to AUTH is as gone as one that never answered.
-    const limit = setTimeout(() => {
-      fault ??= new Error(TIMED_OUT);
-      client.disconnect();
-    }, options.connectTimeout);
-    try {
-      await client.connect();
-      // Left to ioredis, a SELECT that fails is only an event, and what follows is written to database 0.
-      if (db !== 0) await client.select(db);
-      if (role === 'master' && String((await client.role())[0]) !== 'master') throw new Error(NOT_PRIMARY);
-      return client;
-    } catch (error) {
-      client.disconnect();
-      // What connect() rejects with says only that it closed.
-      throw fault ?? error;
-    } finally {
-      clearTimeout(limit);
-    }
-  }
-
   function connected(): Promise<Redis> {
     // The client says that it has ended a moment after it has, and a caller that tries again at once would meet it again.
     if (current && (dialled === undefined || dialled.status === 'ready')) return current;
-    const dialling = dial();
+    const dialling = clientOptions().then((options) => dial(options, (client) => (latest = client)));
     const forget = (): void => {
       if (current === dialling) [current, dialled] = [undefined, undefined];
     };

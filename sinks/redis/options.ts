@@ -70,6 +70,11 @@ export type RedisSinkOptions = z.infer<typeof redisOptions>;
 export type Tls = z.infer<typeof tls>;
 export type Sentinel = z.infer<typeof sentinel>;
 
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** What one server is dialled with. */
 export interface Login {
   readonly username?: string | undefined;

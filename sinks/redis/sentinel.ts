@@ -2,27 +2,23 @@ import type { RedisOptions as ClientOptions } from 'ioredis';
 import { SinkError } from '../errors.ts';
 import type { ResolveCredential } from '../sink.ts';
 import { createConnection } from './connection.ts';
-import { addressOf, loginOptions, nameOf, tlsOf, type RedisSinkOptions, type Sentinel } from './options.ts';
+import { addressOf, loginOptions, nameOf, tlsOf, type Address, type RedisSinkOptions, type Sentinel } from './options.ts';
 
-/**
- * What the client needs for the server that the sentinels call primary now; to be asked for every new connection. A sentinel that was cut off may
- * name an old one, so the connection asks the server for its role.
- */
-export async function primaryOptions(options: RedisSinkOptions, sentinel: Sentinel, resolve: ResolveCredential): Promise<ClientOptions> {
-  const name = nameOf(options);
-  const login = await loginOptions(name, options, resolve);
-  const { host, port } = await findPrimary(
-    name,
-    { ...options, ...sentinel, username: sentinel.username, password: sentinel.password, tls: sentinel.tls },
-    resolve,
-  );
-  return { host, port, db: sentinel.database, role: 'master', ...login };
+/** The server that the sentinels call primary now. One that was cut off may name an old one. Throws SinkError. */
+export async function primaryOf(options: RedisSinkOptions, sentinel: Sentinel, resolve: ResolveCredential): Promise<Address> {
+  const { username, password, tls } = sentinel;
+  return findPrimary(nameOf(options), { ...options, ...sentinel, username, password, tls }, resolve);
+}
+
+/** What the client needs for that server; asked for its role, it says itself whether it is one. */
+export async function primaryOptions(options: RedisSinkOptions, sentinel: Sentinel, at: Address, resolve: ResolveCredential): Promise<ClientOptions> {
+  return { ...at, db: sentinel.database, role: 'master', ...(await loginOptions(nameOf(options), options, resolve)) };
 }
 
 type Timeouts = Pick<RedisSinkOptions, 'connectTimeout' | 'commandTimeout'>;
 
 /** Asks one sentinel after the other. Throws what the one said that has a reason to be told. */
-async function findPrimary(name: string, sentinel: Sentinel & Timeouts, resolve: ResolveCredential): Promise<{ host: string; port: number }> {
+async function findPrimary(name: string, sentinel: Sentinel & Timeouts, resolve: ResolveCredential): Promise<Address> {
   const failures: SinkError[] = [];
   for (const url of sentinel.nodes) {
     const label = `${name}: sentinel ${url}`;

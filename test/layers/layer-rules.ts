@@ -7,7 +7,15 @@ export interface LayerRule {
 
 export const SINK_CONTRACT = ['sinks/sink.ts', 'sinks/errors.ts'];
 // What several sinks are made of: neither a sink nor a vendor.
-export const SINK_PARTS = ['sinks/abortable.ts', 'sinks/leaf-document.ts', 'sinks/read-credential.ts', 'sinks/tls-code.ts', 'sinks/cas/', 'sinks/kubernetes/'];
+export const SINK_PARTS = [
+  'sinks/abortable.ts',
+  'sinks/leaf-document.ts',
+  'sinks/read-credential.ts',
+  'sinks/tls-code.ts',
+  'sinks/watchable.ts',
+  'sinks/cas/',
+  'sinks/kubernetes/',
+];
 // Names and shapes of messages, no workflow code.
 const WORKFLOW_NAMES = ['workflows/messages.ts', 'workflows/search-attributes.ts'];
 const FORMAT_LIBRARIES = ['yaml', 'jsonc-parser', 'toml-eslint-parser', 'smol-toml', 'ini', 'dotenv', 'properties-file', 'saxes'];
@@ -16,6 +24,7 @@ const API_CLIENTS = [
   'bundle',
   'bundle-holder',
   'credentials',
+  'drift-watch',
   'glob',
   'logger',
   'metrics',

@@ -21,7 +21,8 @@ export interface RedisServerOptions {
   readonly port?: number;
 }
 
-const START = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+// Tells of changes, as docs/sinks/redis.md asks for.
+const START = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--notify-keyspace-events', 'Kg$hxe'];
 
 /** Starts a real Redis, empty and without persistence, on a free port of 127.0.0.1. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {

@@ -11,6 +11,7 @@ import { removalCases } from './contract/removing.ts';
 import { restoreCases } from './contract/restoring.ts';
 import { createScenarios } from './contract/scenario.ts';
 import { valueCases } from './contract/values.ts';
+import { watchCases } from './contract/watch.ts';
 import { writingCases } from './contract/writing.ts';
 
 /** One layout of one kind, as the suite runs it against a real server. */
@@ -28,7 +29,7 @@ export interface ContractLeg {
   /** How much the "large" cases write; 10,000 keys and a value of 1,000,000 characters unless the system takes less. */
   readonly large?: { readonly keys?: number; readonly characters?: number };
   /** Faults that cannot be staged for this leg, and why. */
-  readonly cannot?: Partial<Record<Fault | 'outage' | 'late request', string>>;
+  readonly cannot?: Partial<Record<Fault | 'outage' | 'late request' | 'watch', string>>;
   /** Whether the bench has `connectCut`; the calls of the driver to its server are then cut one after the other. */
   readonly cuts?: boolean;
   /**
@@ -106,6 +107,7 @@ export function describeSinkContract(name: string, leg: ContractLeg): void {
     if (leg.cuts === true) describe('cuts', () => cutCases(scenarios));
     if (leg.faults) describe('faults', () => faultCases(scenarios));
     describe('values', () => valueCases(scenarios));
+    if (leg.definition.notifies && leg.cannot?.watch === undefined) describe('watching', () => watchCases(scenarios));
     describe('failures', () => failureCases(scenarios));
   });
 }
