@@ -78,7 +78,8 @@ export function isNamedByRef(rule: Rule): boolean {
   return templates.some((template) => /\{(?:branch|tag)\}/.test(template));
 }
 
-function otherRefs(event: RefEvent, heads: ReadonlyMap<string, string>): string[] {
+/** The names of the refs of an event's own kind. */
+export function otherRefs(event: RefEvent, heads: ReadonlyMap<string, string>): string[] {
   const prefix = event.kind === 'tag' ? 'refs/tags/' : 'refs/heads/';
   return [...heads.keys()].flatMap((ref) => (ref.startsWith(prefix) ? [ref.slice(prefix.length)] : []));
 }

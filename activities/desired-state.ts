@@ -3,9 +3,10 @@ import type { Bundle } from '../domain/bundle.ts';
 import type { SecretReference } from '../domain/secret-reference.ts';
 import type { ComputeOptions } from './compute-rule.ts';
 import { computeStream } from './compute-stream.ts';
+import { outlineStream, type OutlinedTarget } from './outline-stream.ts';
 import { retiredState } from './retired-state.ts';
 import { revealTarget } from './reveal-target.ts';
-import type { StreamRequest, StreamState, TargetState } from './stream-state.ts';
+import { repositoryOf, type StreamRequest, type StreamState, type TargetState } from './stream-state.ts';
 
 /** Computes desired states, and keeps the last ones: `prepare` validates, and the writes of the same run on the same worker use what it found. */
 export interface DesiredStates {
@@ -13,6 +14,8 @@ export interface DesiredStates {
   compute(request: StreamRequest, signal: AbortSignal): Promise<StreamState>;
   /** What `compute` gave for the same request, or computes it. */
   recall(request: StreamRequest, signal: AbortSignal): Promise<StreamState>;
+  /** The targets of a stream without what belongs there; `heads` are all refs of the remote. Throws GitError where the tree of the commit is needed. */
+  outline(request: StreamRequest, heads: ReadonlyMap<string, string>, signal: AbortSignal): Promise<readonly OutlinedTarget[]>;
   /** The target with the values of its secrets; it is not kept. Throws SinkError where the sink cannot take one. */
   reveal(target: TargetState, secretOf: (reference: SecretReference) => string): TargetState;
 }
@@ -22,8 +25,24 @@ export interface DesiredStateOptions extends ComputeOptions {
   readonly maxKept?: number;
 }
 
+/** Entries of trees, which say what environments there are. */
+const ENTRIES_KEPT = 200_000;
+
 export function createDesiredStates(options: DesiredStateOptions): DesiredStates {
   const kept = new LRUCache<string, StreamState>({ maxSize: options.maxKept ?? 64 * 1024 * 1024, sizeCalculation: sizeOf, ttl: 15 * 60_000 });
+
+  const trees = new LRUCache<string, readonly string[]>({ maxSize: ENTRIES_KEPT, sizeCalculation: (paths) => 1 + paths.length });
+
+  async function treeOf(request: StreamRequest, signal: AbortSignal): Promise<readonly string[]> {
+    const repository = repositoryOf(request);
+    const key = `${request.commit} ${repository.url}`;
+    const known = trees.get(key);
+    if (known) return known;
+    const snapshot = await options.git.open(repository, request.commit, signal);
+    const paths = (await snapshot.list(signal)).map(({ path }) => path);
+    trees.set(key, paths);
+    return paths;
+  }
 
   async function compute(request: StreamRequest, signal: AbortSignal): Promise<StreamState> {
     const state = request.retired ? retiredState(request, options) : await computeStream(request, options, signal);
@@ -34,6 +53,7 @@ export function createDesiredStates(options: DesiredStateOptions): DesiredStates
   return {
     compute,
     recall: async (request, signal) => kept.get(keyOf(request)) ?? compute(request, signal),
+    outline: (request, heads, signal) => outlineStream(request, { definitions: options.definitions, heads, tree: () => treeOf(request, signal) }),
     reveal(target, secretOf) {
       const definition = options.definitions[target.kind];
       if (!definition) throw new TypeError(`no sink of kind ${target.kind}`);

@@ -1,7 +1,7 @@
 import { routeRule, rulesOf } from '../domain/routing.ts';
 import { matchGlob } from '../clients/glob.ts';
 import type { ComputeOptions } from './compute-rule.ts';
-import { placeOf } from './render-targets.ts';
+import { outlineRule } from './outline-stream.ts';
 import { repositoryOf, type RuleState, type StreamRequest, type StreamState, type TargetState } from './stream-state.ts';
 
 /**
@@ -15,11 +15,19 @@ export function retiredState(request: StreamRequest, { definitions, fingerprint 
   const states = rules.flatMap(([name, rule]): RuleState[] => {
     const route = routeRule(name, rule, request.event, matchGlob);
     if (route.kind !== 'environment') return [];
-    const variables = { ...route.variables, tenant: request.tenant, rule: name, env: route.environment };
-    const targets = rule.to.map((_, destination): TargetState => {
-      const { definition, options: _options, ...target } = placeOf(request, rule, destination, variables, definitions);
-      return { ...target, kind: definition.kind, entries: [], secretKeys: new Set(), digest: fingerprint('given up'), retired: true };
-    });
+    const targets = outlineRule(request, name, rule, route.environment, route.variables, definitions).map(
+      ({ destination, sink, kind, place, capabilities }): TargetState => ({
+        destination,
+        sink,
+        kind,
+        place,
+        capabilities,
+        entries: [],
+        secretKeys: new Set(),
+        digest: fingerprint('given up'),
+        retired: true,
+      }),
+    );
     return [{ name, rule: { ...rule, onFailure: 'continue' }, environment: route.environment, targets, secrets: [], inputs: [] }];
   });
   return { commit: request.commit, rules: states, unrouted: [] };
