@@ -40,7 +40,7 @@ export const configmap = defineSink<ConfigmapOptions, ConfigmapFields>({
     keys: { values: 'readable', ownership: 'keys', atomicity: 'place' },
     file: { values: 'readable', ownership: 'place', atomicity: 'place' },
   },
-  notifies: false,
+  notifies: true,
   options: configmapOptions,
   destination,
   system: clusterOf,

@@ -16,7 +16,7 @@ const MAX_VALUES_BYTES = 1024 * 1024;
 export const helm = defineSink<HelmOptions, HelmFields>({
   kind: 'helm',
   layouts: { values: { values: 'readable', ownership: 'place', atomicity: 'place' } },
-  notifies: false,
+  notifies: true,
   options: helmOptions,
   destination: helmDestination,
   system: clusterOf,

@@ -1,5 +1,6 @@
 import { SinkError } from '../errors.ts';
 import type { Answer, ApiServer, Call } from '../kubernetes/api-server.ts';
+import { watchObjects, type Told } from '../kubernetes/watch.ts';
 import { refusalError, type Asked } from './kubernetes-error.ts';
 
 /** A ConfigMap as the API server gives it, as far as the sink looks at it. */
@@ -36,7 +37,7 @@ export interface Address {
   readonly name: string;
 }
 
-/** The few calls that the sink makes, one request each. They throw SinkError; every write of a ConfigMap is conditional. */
+/** The few calls that the sink makes, one request each but for `watch`. They throw SinkError; every write of a ConfigMap is conditional. */
 export interface ConfigMaps {
   /** Null where the API server says that there is none. */
   get(at: Address, signal: AbortSignal): Promise<ConfigMap | null>;
@@ -48,6 +49,8 @@ export interface ConfigMaps {
   /** Annotations of a Deployment's pod template; null where there is no such Deployment. */
   podAnnotations(at: Address, signal: AbortSignal): Promise<Readonly<Record<string, string>> | null>;
   annotatePods(at: Address, annotations: Changes, signal: AbortSignal): Promise<void>;
+  /** Tells of every ConfigMap of the namespace until the signal aborts. */
+  watch(namespace: string, told: Told, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -95,6 +98,7 @@ export function createConfigMaps(server: ApiServer): ConfigMaps {
       const body = { spec: { template: { metadata: { annotations } } } };
       await send(asking(at, 'patch', 'deployments'), { method: 'PATCH', path: `${deploymentOf(at)}?${MANAGER}`, body }, signal);
     },
+    watch: (namespace, told, signal) => watchObjects(server, { namespace, resource: 'configmaps' }, told, signal),
     close: () => server.close(),
   };
 }

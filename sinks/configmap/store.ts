@@ -2,6 +2,7 @@ import { decideRestore, restoredLedger } from '../../domain/ledger.ts';
 import type { LiveState, WritePlan } from '../../domain/plan.ts';
 import type { ConfigmapFields } from '../configmap.ts';
 import { SinkError } from '../errors.ts';
+import { watchPlaces } from '../kubernetes/watch-places.ts';
 import type { Place, Receipt, Sink, SinkContext } from '../sink.ts';
 import type { ConfigMaps } from './config-maps.ts';
 import { changedContent, changesOf, digestOf, documentIn, entriesOf, standsAsPlanned, type Change, type Stored } from './content.ts';
@@ -108,7 +109,19 @@ export function createStore(maps: ConfigMaps, maxAnnotationBytes?: number): Sink
     return createRollout(maps, names.main.namespace, place.fields.rollout, names.digest);
   }
 
-  return { read, apply, restore, close: () => maps.close() };
+  /** The one beside may hold the ledger. */
+  function at({ name, layout }: Place) {
+    const { main, side } = placeNames(name, layout);
+    return { namespace: main.namespace, names: [main.name, side.name] };
+  }
+
+  return {
+    read,
+    apply,
+    restore,
+    watch: (places, onChange, signal) => watchPlaces({ places, at, nameOf: ({ name }) => name, watchNamespace: maps.watch }, onChange, signal),
+    close: () => maps.close(),
+  };
 }
 
 /** False if somebody else was faster; everything is then looked at again. */

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { SinkError } from '../errors.ts';
 import { createAccess } from '../kubernetes/access.ts';
 import { createApiServer, type Answer } from '../kubernetes/api-server.ts';
+import { watchObjects, type Told } from '../kubernetes/watch.ts';
 import type { Place, ResolveCredential, SinkContext } from '../sink.ts';
 import { createCharts } from './charts.ts';
 import { complaintOf } from './complaint.ts';
@@ -23,6 +24,8 @@ export interface Releases {
   patch(place: HelmPlace, record: ReleaseRecord, change: RecordChange, context: SinkContext): Promise<void>;
   /** One run of Helm, which makes the revision `next` (none if null) of a release that is still as it was read, or is a `conflict`. */
   helm(place: HelmPlace, request: HelmRequest, context: SinkContext): Promise<void>;
+  /** Tells of every record of the namespace until the signal aborts. */
+  watch(namespace: string, told: Told, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -116,6 +119,7 @@ export function createReleases(options: HelmOptions, resolve: ResolveCredential)
         await gateway.close();
       }
     },
+    watch: (namespace, told, signal) => watchObjects(api, { namespace, resource: 'secrets', labelSelector: 'owner=helm' }, told, signal),
     async close() {
       closing.abort();
       await api.close();

@@ -2,11 +2,13 @@ import { decideRestore, undoOf } from '../../domain/ledger.ts';
 import { removesPlace, type LiveState, type WritePlan } from '../../domain/plan.ts';
 import { SinkError } from '../errors.ts';
 import { writeDocument } from '../leaf-document.ts';
+import { watchPlaces } from '../kubernetes/watch-places.ts';
 import type { Place, Receipt, Sink, SinkContext } from '../sink.ts';
 import { identityOf } from './charts.ts';
 import { hookArgs, upgradeArgs, waitArgs } from './helm-args.ts';
 import { withStatus } from './records.ts';
 import { leavesOf, UNDONE, viewOf, type ReleaseView } from './release-view.ts';
+import { releaseName } from './release-name.ts';
 import type { HelmPlace, Releases } from './releases.ts';
 import { encodeStored, headOf, LEDGER_LABEL, type StoredLedger, type UndoRecord } from './stored-ledger.ts';
 import { createTurns } from './turns.ts';
@@ -175,8 +177,14 @@ export function createStore(releases: Releases, { historyMax, processes }: Store
     read: (place, context) => read(place as HelmPlace, context),
     apply: (place, plan, context) => inTurn(place.name, context.signal, () => apply(place as HelmPlace, plan, context)),
     restore: (place, generation, context) => inTurn(place.name, context.signal, () => restore(place as HelmPlace, generation, context)),
+    watch: (places, onChange, signal) => watchPlaces({ places, at, nameOf: ({ labels }) => labels['name'], watchNamespace: releases.watch }, onChange, signal),
     close: () => releases.close(),
   };
+}
+
+function at({ name }: Place) {
+  const { namespace, release } = releaseName(name);
+  return { namespace, names: [release] };
 }
 
 function moved(place: Place): SinkError {

@@ -3,11 +3,24 @@ import { abortable } from '../abortable.ts';
 import { SinkError } from '../errors.ts';
 import type { Access } from './access.ts';
 import { connectionError } from './connection-error.ts';
+import { streamLines, type StreamEnd } from './stream.ts';
 
 export interface Call {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
+  /** JSON in general, if absent. */
+  readonly accept?: string;
+}
+
+export interface StreamCall {
+  readonly path: string;
+  readonly accept: string;
+  readonly idleTimeout: number;
+  /** The answer has begun. */
+  readonly onOpen: () => void;
+  /** Throws nothing. */
+  readonly onLine: (line: string) => void;
 }
 
 /** Any status is an answer. The body may quote values: its message is never passed on. */
@@ -27,6 +40,8 @@ export interface Limits {
 export interface ApiServer {
   /** One request; JSON in and out. Any status is an answer, no answer is a SinkError. A write is never sent twice. */
   send(label: string, call: Call, signal: AbortSignal): Promise<Answer>;
+  /** A GET whose answer goes on. Resolves when the server ends it, throws SinkError where it broke off. */
+  stream(label: string, asked: StreamCall, signal: AbortSignal): Promise<StreamEnd>;
   close(): Promise<void>;
 }
 
@@ -38,24 +53,33 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
  */
 export function createApiServer(options: Limits, access: () => Promise<Access>): ApiServer {
   const own = new Agent({ keepAlive: true, maxSockets: 16 });
-  const agents = new Set<{ destroy?: () => void }>([own]);
+  // Streams stay open: of the other agent they would take all sockets.
+  const streaming = new Agent({ keepAlive: false });
+  const agents = new Set<{ destroy?: () => void }>([own, streaming]);
   const closing = new AbortController();
 
-  async function attempt(label: string, call: Call, signal: AbortSignal): Promise<Answer> {
-    const { server, request } = await access();
-    const { agent } = request;
+  async function opened(): Promise<Access> {
+    const found = await access();
+    const { agent } = found.request;
     if (typeof agent === 'object') agents.add(agent);
-    return exchange(label, `${server}${call.path}`, call, { agent: own, ...request }, options, signal);
+    return found;
+  }
+
+  function guarded<Result>(label: string, signal: AbortSignal, work: (access: Access, stop: AbortSignal) => Promise<Result>): Promise<Result> {
+    const stop = AbortSignal.any([signal, closing.signal]);
+    const refuse = (): SinkError =>
+      new SinkError('unavailable', `${label}: ${closing.signal.aborted ? 'the sink was closed' : 'the call was cancelled, or ran out of time'}`);
+    // Plugins and files that credentials come from know no signal.
+    return abortable(stop, refuse, async () => work(await opened(), stop));
   }
 
   return {
-    send: (label, call, signal) => {
-      const stop = AbortSignal.any([signal, closing.signal]);
-      const refuse = (): SinkError =>
-        new SinkError('unavailable', `${label}: ${closing.signal.aborted ? 'the sink was closed' : 'the call was cancelled, or ran out of time'}`);
-      // Plugins and files that credentials come from know no signal.
-      return abortable(stop, refuse, () => attempt(label, call, stop));
-    },
+    send: (label, call, signal) =>
+      guarded(label, signal, ({ server, request }, stop) => exchange(label, `${server}${call.path}`, call, { agent: own, ...request }, options, stop)),
+    stream: (label, { path, ...asked }, signal) =>
+      guarded(label, signal, ({ server, request }, stop) =>
+        streamLines({ label, url: `${server}${path}`, ...options, ...asked }, { agent: streaming, ...request }, stop),
+      ),
     close: async () => {
       closing.abort();
       for (const agent of agents) agent.destroy?.();
@@ -66,7 +90,7 @@ export function createApiServer(options: Limits, access: () => Promise<Access>):
 async function exchange(
   label: string,
   url: string,
-  { method, body }: Call,
+  { method, body, accept = 'application/json' }: Call,
   given: Access['request'],
   { connectTimeout, requestTimeout, maxAnswerBytes = MAX_ANSWER_BYTES }: Limits,
   signal: AbortSignal,
@@ -75,7 +99,7 @@ async function exchange(
   const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
   // Of the body of a DELETE Node itself does not tell the length, and the server takes it for the next request.
   const content = text && { 'content-type': contentType, 'content-length': text.length };
-  const headers = { ...given.headers, accept: 'application/json', 'user-agent': 'varTrack', ...content };
+  const headers = { ...given.headers, accept, 'user-agent': 'varTrack', ...content };
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const late = (): SinkError => new SinkError('unavailable', `${label}: no answer in time`);
   const call = send(url, { ...given, method, headers, signal }, (response) => {

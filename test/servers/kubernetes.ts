@@ -34,7 +34,7 @@ const USERS: readonly KubernetesUser[] = ['admin', 'writer', 'reader', 'nobody']
 const WRITE = ['get', 'create', 'patch', 'delete'];
 const RULES: Readonly<Partial<Record<KubernetesUser, readonly object[]>>> = {
   writer: [
-    { apiGroups: [''], resources: ['configmaps'], verbs: WRITE },
+    { apiGroups: [''], resources: ['configmaps'], verbs: [...WRITE, 'list', 'watch'] },
     { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get', 'patch'] },
   ],
   reader: [

@@ -17,7 +17,7 @@ const refusedAsKeys = [
 ];
 /** A ConfigMap takes 1 MiB of data and 256 KiB of annotations. */
 const large = { keys: 5_000, characters: 600_000 };
-const cannot = { outage: 'staged for keys', silent: 'staged for keys and file' } as const;
+const cannot = { outage: 'staged for keys', silent: 'staged for keys and file', watch: 'staged for keys and file' } as const;
 
 const legs: Readonly<Record<string, Omit<ContractLeg, 'definition' | 'start'> & { readonly maxAnnotationBytes?: number }>> = {
   keys: { destination: {}, refuses: refusedAsKeys, large, cuts: true, faults: true },

@@ -88,6 +88,7 @@ export function createBench(server: KubernetesServer, silent: SilentServer, fiel
         delete: (...args) => cut(() => maps.delete(...args)),
         podAnnotations: (...args) => cut(() => maps.podAnnotations(...args)),
         annotatePods: (...args) => cut(() => maps.annotatePods(...args)),
+        watch: (...args) => maps.watch(...args),
         close: () => maps.close(),
       });
     },

@@ -69,6 +69,7 @@ export function createBench(servers: BenchServers): Bench {
         list: (...args) => cut(() => releases.list(...args)),
         patch: (...args) => cut(() => releases.patch(...args)),
         helm: (...args) => cut(() => releases.helm(...args)),
+        watch: (...args) => releases.watch(...args),
         close: () => releases.close(),
       };
       return createStore(wrapped, options);

@@ -32,6 +32,9 @@ describeWith(['etcd', 'kube-apiserver', 'helm4'], 'a user with the Role of docs/
       const removal = await it.planRemoval();
       if (removal.kind === 'write') await it.apply(removal, sink);
       expect(await it.look()).toEqual({ content: null, ledger: null, undo: null });
+      const abort = new AbortController();
+      await sink.watch?.([it.place], () => abort.abort(), abort.signal);
+      expect(abort.signal.aborted).toBe(true);
       const plan = await it.planWrite({ host: 'db1' });
       await it.apply(plan, sink);
       await it.restore(1);
