@@ -1,0 +1,110 @@
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/common';
+import type { RunStatus } from '../domain/status.ts';
+import { syncWorkflowId, type Trigger } from '../workflows/messages.ts';
+import { searchAttributes } from '../workflows/search-attributes.ts';
+import type { StreamName } from './activity-types.ts';
+
+/** What Temporal knows of the runs of a stream. */
+export interface StreamRuns {
+  /** The newest run of all. */
+  readonly runId: string;
+  readonly isRunning: boolean;
+  /** The newest run that was to bring the stream to its head, with the end that it came to; null where it is not known (any more). */
+  readonly last: LastRun | null;
+}
+
+export interface LastRun {
+  readonly trigger: Trigger | undefined;
+  /** Absent if it ended without a word, as one that was terminated. */
+  readonly status: RunStatus | undefined;
+  readonly commit: string | undefined;
+  readonly isCancelled: boolean;
+  /** Of `Date.now`. */
+  readonly closedAt: number | undefined;
+}
+
+/** A run that is started for pull requests that nobody has closed. */
+export interface OpenPullRequest {
+  readonly stream: string;
+  readonly number: number;
+}
+
+/** Read of one query: a repository rarely has so many pull requests in the time that Temporal keeps runs. */
+const MOST_RUNS = 2_000;
+const MOST_PULL_REQUESTS = 200;
+
+/** Null for a stream that never had a run, or none for as long as Temporal keeps them. */
+export async function runsOf(client: Client, { tenant, repository, stream }: StreamName, signal: AbortSignal): Promise<StreamRuns | null> {
+  const workflowId = syncWorkflowId(tenant, repository, stream);
+  try {
+    const newest = await client.withAbortSignal(signal, () => client.workflow.getHandle(workflowId).describe());
+    const { runId } = newest;
+    if (newest.status.name === 'RUNNING') return { runId, isRunning: true, last: null };
+    if (!mends(newest)) return { runId, isRunning: false, last: lastRun(newest) };
+    // A heal says nothing of the head. By the index: only there can runs of before the newest be found.
+    const query = `WorkflowId = ${quoted(workflowId)} AND Trigger != "heal" AND Trigger != "rotation" AND ExecutionStatus != "Running"`;
+    const [before] = await list(client, query, 1, signal);
+    return { runId, isRunning: false, last: before ? lastRun(before) : null };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
+}
+
+/**
+ * The pull requests of a repository that a run was ever asked for and whose last word was not that they are closed. Forges keep the refs of closed ones
+ * for ever, so the remote cannot tell.
+ */
+export async function openPullRequests(client: Client, tenant: string, repository: string, signal: AbortSignal): Promise<OpenPullRequest[]> {
+  const names = `Tenant = ${quoted(tenant)} AND Repository = ${quoted(repository)} AND Stream STARTS_WITH "pr:"`;
+  const runs = await list(client, `WorkflowType = "syncWorkflow" AND ${names}`, MOST_RUNS, signal);
+  const newest = new Map<string, WorkflowExecutionInfo>();
+  for (const run of runs) {
+    const stream = run.typedSearchAttributes.get(searchAttributes.stream);
+    if (stream === undefined || mends(run)) continue;
+    const known = newest.get(stream);
+    if (!known || known.startTime < run.startTime) newest.set(stream, run);
+  }
+  return [...newest]
+    .filter(([, run]) => run.typedSearchAttributes.get(searchAttributes.trigger) !== 'closed')
+    .flatMap(([stream]) => {
+      const number = Number(/^pr:(\d+)$/.exec(stream)?.[1]);
+      return Number.isSafeInteger(number) ? [{ stream, number }] : [];
+    })
+    .toSorted((a, b) => b.number - a.number)
+    .slice(0, MOST_PULL_REQUESTS);
+}
+
+type RunInfo = Pick<WorkflowExecutionInfo, 'typedSearchAttributes' | 'status'> & { readonly closeTime?: Date | undefined };
+
+function mends({ typedSearchAttributes: found }: Pick<WorkflowExecutionInfo, 'typedSearchAttributes'>): boolean {
+  const trigger = found.get(searchAttributes.trigger);
+  return trigger === 'heal' || trigger === 'rotation';
+}
+
+function lastRun({ typedSearchAttributes: found, status, closeTime }: RunInfo): LastRun {
+  return {
+    trigger: found.get(searchAttributes.trigger) as Trigger | undefined,
+    status: found.get(searchAttributes.status) as RunStatus | undefined,
+    commit: found.get(searchAttributes.commit),
+    isCancelled: status.name === 'CANCELLED',
+    closedAt: closeTime?.getTime(),
+  };
+}
+
+async function list(client: Client, query: string, most: number, signal: AbortSignal): Promise<WorkflowExecutionInfo[]> {
+  return client.withAbortSignal(signal, async () => {
+    const found: WorkflowExecutionInfo[] = [];
+    for await (const run of client.workflow.list({ query, pageSize: Math.min(most, 500) })) {
+      found.push(run);
+      if (found.length >= most) break;
+    }
+    return found;
+  });
+}
+
+/** Of the query language of Temporal's index. */
+function quoted(text: string): string {
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}
