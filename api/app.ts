@@ -5,6 +5,7 @@ import { answerWhy, outcomeOf } from './answer.ts';
 import { createCodecEndpoint, type CodecEndpointOptions } from './codec.ts';
 import type { ApiMetrics } from './metrics.ts';
 import { DEFAULT_RATE_LIMITS, limitAddress } from './rate-limits.ts';
+import { createTenantsEndpoint, type TenantsOptions } from './tenants.ts';
 import { createWebhookReceiver, type WebhookDependencies } from './receive-webhook.ts';
 
 type Defaulted = 'limits' | 'maxBodyBytes' | 'answerBudgetMs' | 'now';
@@ -19,11 +20,13 @@ export interface AppDependencies extends Omit<WebhookDependencies, Defaulted>, P
   readonly trustedProxies?: string | number;
   /** Decrypts payloads for the Temporal UI at `/codec`; off without it. */
   readonly codec?: Pick<CodecEndpointOptions, 'codec' | 'token' | 'origin' | 'maxBodyBytes'>;
+  /** Looks at tenants' watches and sends them messages at `/tenants`; off without it. */
+  readonly tenants?: Pick<TenantsOptions, 'token' | 'readWatch' | 'tellWatch'>;
 }
 
 export const MAX_BODY_BYTES = 25 * 1024 * 1024;
 
-/** The http interface: webhooks, health, and `/codec` where it is configured. It decides nothing about configuration; it hands verified hints to Temporal. */
+/** The http interface: webhooks, health, and `/codec` and `/tenants` where they are configured. It decides nothing about configuration; it hands verified hints to Temporal. */
 export function createApp(deps: AppDependencies): Express {
   const limits = deps.limits ?? DEFAULT_RATE_LIMITS;
   // The answer must arrive inside the 10 s, not start there.
@@ -40,6 +43,7 @@ export function createApp(deps: AppDependencies): Express {
     .post(observe(deps), limitAddress(limits), receiver)
     .all((_request, response) => void response.status(405).setHeader('Allow', 'POST').json({ status: 'method-not-allowed', why: 'a webhook is a POST' }));
   if (deps.codec) app.use('/codec', createCodecEndpoint({ ...deps.codec, limits, logger: deps.logger }));
+  if (deps.tenants) app.use('/tenants', createTenantsEndpoint({ ...deps.tenants, bundle: deps.bundle, limits, logger: deps.logger }));
   app.use((_request, response) => answerWhy(response, 'not-found', 'nothing is here'));
   app.use(answerErrors(deps.logger));
   return app;

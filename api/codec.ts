@@ -1,11 +1,11 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { PayloadCodec } from '@temporalio/common';
-import { Router, type Request, type RequestHandler, type Response } from 'express';
+import { Router, type RequestHandler } from 'express';
 import type { Logger } from '../clients/logger.ts';
 import { answerWhy } from './answer.ts';
 import { parsePayloads, writePayloads } from './codec-body.ts';
 import { limitAddress, type RateLimits } from './rate-limits.ts';
 import { createBodyReader } from './read-body.ts';
+import { requireToken } from './require-token.ts';
 
 export interface CodecEndpointOptions {
   readonly codec: PayloadCodec;
@@ -64,7 +64,7 @@ export function createCodecEndpoint(options: CodecEndpointOptions): Router {
       .route(`/${operation}`)
       .all(limitAddress(options.limits), answerToOrigin(options.origin))
       .options((_request, response) => void response.sendStatus(204))
-      .post(requireToken(options.token), convert(operation))
+      .post(requireToken({ token: options.token, variable: 'VARTRACK_CODEC_TOKEN', realm: 'vartrack codec' }), convert(operation))
       .all((_request, response) => void response.status(405).setHeader('Allow', 'POST, OPTIONS').json({ status: 'method-not-allowed', why: 'it is a POST' }));
   }
   return router;
@@ -88,20 +88,4 @@ function answerToOrigin(allowed: string | undefined): RequestHandler {
     }
     next();
   };
-}
-
-function requireToken(token: string): RequestHandler {
-  const expected = digest(token);
-  return (request: Request, response: Response, next) => {
-    const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    // Digests, since only texts of one length can be compared in constant time.
-    if (given !== undefined && timingSafeEqual(digest(given), expected)) return next();
-    response.setHeader('WWW-Authenticate', 'Bearer realm="vartrack codec"');
-    response.setHeader('Connection', 'close');
-    answerWhy(response, 'unauthorized', given === undefined ? 'send the token of VARTRACK_CODEC_TOKEN as Authorization: Bearer …' : 'this is not the token');
-  };
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

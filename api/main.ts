@@ -1,9 +1,11 @@
 import { dirname } from 'node:path';
+import type { Client } from '@temporalio/client';
 import { loadBundle } from '../clients/bundle.ts';
 import { checkCodecKey } from '../clients/check-codec-key.ts';
 import { parseCodecKeys } from '../clients/codec-key.ts';
 import { createCredentials } from '../clients/credentials.ts';
 import { createLogger, type Logger } from '../clients/logger.ts';
+import { readDriftWatch } from '../clients/drift-watch.ts';
 import { createPayloadCodec } from '../clients/payload-codec.ts';
 import { readSecretFiles } from '../clients/secret-files.ts';
 import { startSync } from '../clients/start-sync.ts';
@@ -13,6 +15,7 @@ import { apiEnvironmentSchema, parseEnvironment, type ApiEnvironment } from '../
 import { sinkDefinitions } from '../sinks/registry.ts';
 import { createApp, type AppDependencies } from './app.ts';
 import { createBundleHolder } from '../clients/bundle-holder.ts';
+import { forwardWatchRequest } from './forward-watch-request.ts';
 import { startHttpServer } from './http-server.ts';
 import { createApiMetrics } from './metrics.ts';
 import { serveMetrics } from './metrics-server.ts';
@@ -70,6 +73,7 @@ export async function startApi(env: Readonly<Record<string, string | undefined>>
     limits: { ...DEFAULT_RATE_LIMITS, ...(settings.VARTRACK_WEBHOOKS_PER_MINUTE && { perRepository: settings.VARTRACK_WEBHOOKS_PER_MINUTE }) },
     ...trustedProxies(settings),
     ...codecEndpoint(settings),
+    ...tenantsEndpoint(settings, () => link.temporal().client),
     logger,
     metrics,
   });
@@ -127,6 +131,20 @@ function linkToUi({ VARTRACK_UI_URL: base }: ApiEnvironment, namespace: () => st
 function codecEndpoint({ VARTRACK_CODEC_TOKEN: token, VARTRACK_CODEC_KEY: keys, VARTRACK_UI_URL: ui }: ApiEnvironment): Pick<AppDependencies, 'codec'> {
   if (token === undefined || keys === undefined) return {};
   return { codec: { codec: createPayloadCodec(parseCodecKeys(keys)), token, ...(ui !== undefined && { origin: new URL(ui).origin }) } };
+}
+
+function tenantsEndpoint(
+  { VARTRACK_API_TOKEN: token, VARTRACK_TASK_QUEUE: taskQueue }: ApiEnvironment,
+  client: () => Client,
+): Pick<AppDependencies, 'tenants'> {
+  if (token === undefined) return {};
+  return {
+    tenants: {
+      token,
+      readWatch: async (tenant) => readDriftWatch(client(), tenant),
+      tellWatch: async (tenant, request) => forwardWatchRequest(client(), { tenant, taskQueue }, request),
+    },
+  };
 }
 
 function trustedProxies({ VARTRACK_TRUSTED_PROXIES: proxies }: ApiEnvironment): { trustedProxies?: string | number } {

@@ -16,7 +16,7 @@ export function limitAddress(limits: RateLimits): RequestHandler {
     ...shared(limits.refusedPerAddress, 'too many refused requests from this address'),
     keyGenerator: (request) => ipKeyGenerator(request.ip ?? 'unknown'),
     skipSuccessfulRequests: true,
-    requestWasSuccessful: (_request, response) => !REFUSED.has(outcomeOf(response)),
+    requestWasSuccessful: (_request, response) => response.statusCode < 400 || !REFUSED.has(outcomeOf(response)),
   });
 }
 

@@ -10,7 +10,7 @@ export const exitCodes = {
   failed: { code: 5, meaning: 'it failed, and what is there now has to be looked at' },
   unreachable: { code: 6, meaning: 'Temporal is not reachable' },
   parked: { code: 7, meaning: 'the tenant is paused' },
-  changes: { code: 8, meaning: 'plan --detailed-exitcode: there are changes' },
+  changes: { code: 8, meaning: 'plan --detailed-exitcode: there are changes; drift --detailed-exitcode: there is drift' },
 } as const;
 
 export type ExitName = keyof typeof exitCodes;

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError } from 'commander';
 import type { DevOptions } from './dev.ts';
+import type { DriftOptions } from './drift.ts';
 import { exitCodeHelp } from './exit-codes.ts';
+import type { HealOptions } from './heal.ts';
 import type { PauseOptions } from './pause.ts';
 import type { PlanOptions } from './plan.ts';
 import { runCommand, runProcess, type AnswerOptions } from './run-command.ts';
@@ -52,13 +54,43 @@ withRef(answering(program.command('sync')))
   );
 
 withBundle(answering(program.command('status')))
-  .description('how the last run of every stream ended, and what is paused')
+  .description('how the last run of every stream ended, how its targets stand, and what is paused')
   .argument('[tenant]', 'only this tenant')
   .action((tenant: string | undefined, options: AnswerOptions & { readonly bundle?: string }) =>
     runCommand(options, async () => {
       const { runStatus } = await import('./status.ts');
       return runStatus(tenant, options);
     }),
+  );
+
+withBundle(answering(program.command('drift')))
+  .description('what differs from what was applied last, by target and key')
+  .argument('[tenant]', 'only this tenant')
+  .option('--watch', 'go on until Ctrl-C: a terminal is drawn anew, anything else gets a line for each change')
+  .option('--all', 'also the targets that are as they should be')
+  .option('--detailed-exitcode', 'exit with 8 if there is drift')
+  .action((tenant: string | undefined, options: DriftOptions & AnswerOptions & { readonly watch?: boolean }) =>
+    options.watch
+      ? runProcess(options, async () => (await import('./watch-drift.ts')).watchDrift(tenant, options))
+      : runCommand(options, async () => (await import('./drift.ts')).runDrift(tenant, options)),
+  );
+
+withBundle(answering(program.command('heal')))
+  .description('put drifted targets right now, whatever was tried before, and wait for how that ends')
+  .argument('<tenant>')
+  .argument('[targets...]', 'such as settings/production/0: rule, environment and destination; all unless given')
+  .option('--reason <text>', 'why, for people')
+  .option('--force', 'also in a freeze')
+  .option('--no-wait', 'do not wait for the end')
+  .action((tenant: string, targets: readonly string[], options: HealOptions & AnswerOptions) =>
+    runCommand(options, async () => (await import('./heal.ts')).runHeal(tenant, targets, options)),
+  );
+
+withBundle(answering(program.command('rotate')))
+  .description('look for newer versions of secrets now, and write them to the targets that refer to them')
+  .argument('<tenant>')
+  .action((tenant: string, options: AnswerOptions & { readonly bundle?: string }) =>
+    runCommand(options, async () => (await import('./rotate.ts')).runRotate(tenant, options)),
   );
 
 withBundle(answering(program.command('pause')))

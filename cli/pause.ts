@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createPauseReader } from '../activities/pause.ts';
 import { startDriftWatches } from '../clients/start-drift-watch.ts';
 import { registerSearchAttributes, type Temporal } from '../clients/temporal.ts';
-import { duration } from '../schemas/duration.ts';
+import { parsePauseEnd } from '../schemas/pause-end.ts';
 import { driftWorkflowId, pauseSignal, resumeSignal, type Pause } from '../workflows/messages.ts';
 import { checkCodecKey } from '../clients/check-codec-key.ts';
 import { chooseTenant } from './choose-stream.ts';
@@ -76,11 +76,7 @@ async function signalAndRead(
 
 /** An ISO 8601 time or a duration from now, as ISO 8601. */
 export function parseUntil(text: string, now: Date): string {
-  const span = duration.safeParse(text);
-  const at = span.success ? new Date(now.getTime() + span.data) : /^\d{4}-\d{2}-\d{2}T/.test(text) ? new Date(text) : new Date(Number.NaN);
-  if (Number.isNaN(at.getTime())) {
-    throw new CliError('unexpected', `--until "${text}" is no time; write a duration such as 30m or 2h, or a time such as ${now.toISOString().slice(0, 16)}Z`);
-  }
-  if (at <= now) throw new CliError('unexpected', `--until ${at.toISOString()} is over already`);
-  return at.toISOString();
+  const end = parsePauseEnd(text, now);
+  if ('problem' in end) throw new CliError('unexpected', `--until ${end.problem}`);
+  return end.at;
 }

@@ -1,4 +1,5 @@
 import type { WorkflowExecutionInfo, WorkflowHandle } from '@temporalio/client';
+import type { WatchAnswer } from '../clients/drift-watch.ts';
 import { pendingRetries, type PendingRetry } from '../clients/pending-activities.ts';
 import { requestResults } from '../clients/sync-result.ts';
 import type { Temporal } from '../clients/temporal.ts';
@@ -7,6 +8,8 @@ import { bounded, endsWell, type RunStatus } from '../domain/status.ts';
 import { syncStateQuery, type Pause, type SyncResult } from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 import { chooseTenant } from './choose-stream.ts';
+import { readDriftWatches } from './drift.ts';
+import { driftStatusOf, formatDriftStatus, type DriftStatus } from './drift-status.ts';
 import { formatTable, paint } from './format-table.ts';
 import { printable } from './printable.ts';
 import type { CommandResult } from './run-command.ts';
@@ -31,6 +34,7 @@ export interface StreamStatus {
 export interface TenantStatus {
   readonly tenant: string;
   readonly pause: Pause | null;
+  readonly drift: DriftStatus;
   readonly streams: readonly StreamStatus[];
 }
 
@@ -44,13 +48,19 @@ export async function runStatus(tenant: string | undefined, options: { readonly 
   if (tenant !== undefined) chooseTenant(bundle, tenant);
   const names = tenant === undefined ? Object.keys(bundle.tenants) : [tenant];
   return withTemporal(codecKey, async (temporal) => {
-    const tenants: TenantStatus[] = [];
-    for (const name of names) tenants.push(await statusOf(temporal, name));
-    return { exit: 'ok', json: { tenants }, text: tenants.map(formatTenant).join('\n\n') };
+    const watches = await readDriftWatches(temporal, names);
+    const found: { status: TenantStatus; watch: WatchAnswer }[] = [];
+    for (const watch of watches) found.push({ status: await statusOf(temporal, watch), watch });
+    return {
+      exit: 'ok',
+      json: { tenants: found.map(({ status }) => status) },
+      text: found.map(({ status, watch }) => formatTenant(status, watch)).join('\n\n'),
+    };
   });
 }
 
-async function statusOf(temporal: Temporal, tenant: string): Promise<TenantStatus> {
+async function statusOf(temporal: Temporal, watch: WatchAnswer): Promise<TenantStatus> {
+  const { tenant } = watch;
   const pause = await createPauseReader(temporal.client)(tenant);
   const latest = new Map<string, WorkflowExecutionInfo>();
   let seen = 0;
@@ -62,7 +72,7 @@ async function statusOf(temporal: Temporal, tenant: string): Promise<TenantStatu
   }
   const streams: StreamStatus[] = [];
   for (const run of latest.values()) streams.push(await describe(temporal, run));
-  return { tenant, pause, streams: streams.toSorted((a, b) => (a.workflowId < b.workflowId ? -1 : 1)) };
+  return { tenant, pause, drift: driftStatusOf(watch), streams: streams.toSorted((a, b) => (a.workflowId < b.workflowId ? -1 : 1)) };
 }
 
 async function describe(temporal: Temporal, run: WorkflowExecutionInfo): Promise<StreamStatus> {
@@ -121,13 +131,14 @@ async function resultsOf(handle: WorkflowHandle): Promise<SyncResult | undefined
   }
 }
 
-function formatTenant({ tenant, pause, streams }: TenantStatus): string {
+function formatTenant({ tenant, pause, streams }: TenantStatus, watch: WatchAnswer): string {
   const state = pause
     ? paint('yellow', `paused since ${pause.since} by ${printable(pause.by)}: ${printable(pause.reason)}${pause.until ? ` (until ${pause.until})` : ''}`)
     : 'not paused';
   const rows = streams.map((each) => [`${each.repository}/${each.stream}`, each.status, each.commit?.slice(0, 12) ?? '', each.at, each.summary]);
   return [
     `${paint('bold', tenant)}: ${state}`,
+    ...formatDriftStatus(watch).map((line) => `  ${line}`),
     ...(rows.length === 0 ? ['  no run yet'] : formatTable(['STREAM', 'STATUS', 'COMMIT', 'AT', 'WHY'], rows, '  ')),
     ...streams.flatMap((each) =>
       each.problems.map((problem) => `  ${each.repository}/${each.stream}: ${paint(isWell(each.status) ? 'dim' : 'red', printable(problem))}`),

@@ -13,13 +13,14 @@ export async function withTemporal<T>(codecKey: string | undefined, act: (tempor
     temporal = await connectTemporal(codecKey);
     return await act(temporal);
   } catch (error) {
-    throw temporal === undefined ? unreachable(error) : explained(error);
+    throw temporal === undefined ? unreachable(error) : explainTemporalError(error);
   } finally {
     await temporal?.close();
   }
 }
 
-function explained(error: unknown): unknown {
+/** The error of a call to Temporal as a person understands it; any other as it is. */
+export function explainTemporalError(error: unknown): unknown {
   if (lacksKey(error)) {
     return new CliError(
       'rejected',

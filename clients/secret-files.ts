@@ -4,7 +4,7 @@ import { InvalidInput } from '../domain/problem.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Variables that hold a secret, and may name a file with it in place: `VARTRACK_CODEC_KEY_FILE=/run/secrets/codec-key`. */
-const SECRETS = ['VARTRACK_CODEC_KEY', 'VARTRACK_CODEC_TOKEN'] as const;
+const SECRETS = ['VARTRACK_CODEC_KEY', 'VARTRACK_CODEC_TOKEN', 'VARTRACK_API_TOKEN'] as const;
 
 /** The environment with what is in those files. Throws InvalidInput that names variable and path, for every one that is wrong. */
 export async function readSecretFiles(env: Environment): Promise<Environment> {

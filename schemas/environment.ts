@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { InvalidInput } from '../domain/problem.ts';
 import { codecKeyProblem } from './codec-keys.ts';
 
+const token = z.string().regex(/^[!-~]{32,}$/, 'must be at least 32 printable characters without spaces; make one with: openssl rand -base64 32');
 const port = z.coerce.number().int().min(0).max(65_535);
 
 /** What both servers read from the environment. `TEMPORAL_*` is read by Temporal's own configuration. Empty is the same as unset. */
@@ -34,10 +35,9 @@ const apiVariables = z.object({
   /** Verified webhooks a minute for one repository. */
   VARTRACK_WEBHOOKS_PER_MINUTE: z.coerce.number().int().positive().optional(),
   /** Who has it may have payloads decrypted by `/codec`, which is off without it. */
-  VARTRACK_CODEC_TOKEN: z
-    .string()
-    .regex(/^[!-~]{32,}$/, 'must be at least 32 printable characters without spaces; make one with: openssl rand -base64 32')
-    .optional(),
+  VARTRACK_CODEC_TOKEN: token.optional(),
+  /** Who has it may look at drift, and pause, resume and heal tenants, by `/tenants`, which is off without it. */
+  VARTRACK_API_TOKEN: token.optional(),
 });
 
 export const apiEnvironmentSchema = apiVariables.refine((env) => env.VARTRACK_CODEC_TOKEN === undefined || env.VARTRACK_CODEC_KEY !== undefined, {
