@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { DefaultLogger, NativeConnection, Runtime, type WorkflowBundle } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { inject } from 'vitest';
 import { startApi, type RunningApi } from '../../api/main.ts';
 import { loadBundle } from '../../clients/bundle.ts';
@@ -17,9 +17,9 @@ import { connectTemporal, registerSearchAttributes, type Temporal } from '../../
 import type { RunOutcome } from '../../domain/status.ts';
 import { sinkDefinitions } from '../../sinks/registry.ts';
 import type { SinkDefinition } from '../../sinks/sink.ts';
-import { bundleWorkflows } from '../../worker/bundle.ts';
 import { createWorker, createWorkerParts, type RunningWorker, type WorkerParts } from '../../worker/create-worker.ts';
 import { syncWorkflowId, type SyncRequest, type SyncResult } from '../../workflows/messages.ts';
+import { workflowBundleOf } from '../workflows/workflow-bundle.ts';
 
 /**
  * The whole product in one process, on real Git, a real Temporal server, the real api and a real worker: only the sinks' servers are the test's.
@@ -125,7 +125,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   // The SDK refuses two workers of one task queue on one connection.
   const natives = await Promise.all(Array.from({ length: options.workers ?? 1 }, () => NativeConnection.connect({ address })));
   let api = await startApi(environment(), createLogger({ name: 'api', level: 'silent' }));
-  const workflowBundle = await workflowsOf(codecKey === undefined ? 'plain' : 'encrypted');
+  const workflowBundle = await workflowBundleOf(codecKey === undefined ? 'plain' : 'encrypted');
   let bundle = await loadBundle(bundlePath, sinkDefinitions);
   const credentials = createCredentials({ env: environment(), baseDirectory: directory }, () => bundle);
   let workers: readonly RunningWorker[] = [];
@@ -235,14 +235,6 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     },
   };
   return stack;
-}
-
-const bundles = new Map<string, Promise<WorkflowBundle>>();
-
-function workflowsOf(kind: 'plain' | 'encrypted'): Promise<WorkflowBundle> {
-  const known = bundles.get(kind) ?? bundleWorkflows(kind);
-  bundles.set(kind, known);
-  return known;
 }
 
 export async function createRepository(path: string): Promise<TestRepository> {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 
 import { locateServer, serverNames, type Located, type ServerName } from '../servers/get.ts';
@@ -9,6 +12,8 @@ declare module 'vitest' {
     servers: Readonly<Record<ServerName, Located>>;
     /** The run's own Temporal development server; each test brings its own task queue. Only inside `describeWith('temporal', …)`. */
     temporal: { readonly address: string; readonly namespace: string };
+    /** A directory that lives as long as the run, for what several files would make anew. */
+    scratch: string;
   }
 }
 
@@ -17,13 +22,19 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const entries = await Promise.all(serverNames.map(async (name) => [name, await findServer(name)] as const));
   const servers = Object.fromEntries(entries) as Record<ServerName, Located>;
   project.provide('servers', servers);
+  const scratch = await mkdtemp(join(tmpdir(), 'vartrack-run-'));
+  project.provide('scratch', scratch);
+  const removeScratch = () => rm(scratch, { recursive: true, force: true });
   if ('missing' in servers.temporal) {
     project.provide('temporal', { address: '', namespace: '' });
-    return async () => {};
+    return removeScratch;
   }
   const temporal = await startTemporal();
   project.provide('temporal', { address: temporal.address, namespace: temporal.namespace });
-  return () => temporal.stop();
+  return async () => {
+    await temporal.stop();
+    await removeScratch();
+  };
 }
 
 /** `npm test` has tried to install what is missing and knows a better reason than "not installed". */

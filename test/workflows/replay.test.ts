@@ -2,8 +2,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bundleWorkflows } from '../../worker/bundle.ts';
 import { HISTORIES } from './record-history.ts';
+import { workflowBundleOf } from './workflow-bundle.ts';
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 const names = (await readdir(HISTORIES)).filter((name) => name.endsWith('.json'));
@@ -11,7 +11,7 @@ const names = (await readdir(HISTORIES)).filter((name) => name.endsWith('.json')
 describe('the workflows of this version', () => {
   let workflowBundle: WorkflowBundle;
   beforeAll(async () => {
-    workflowBundle = await bundleWorkflows('plain');
+    workflowBundle = await workflowBundleOf('plain');
   });
 
   it('have recorded histories of every way to end', () => {

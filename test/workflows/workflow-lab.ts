@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { ApplicationFailure } from '@temporalio/common';
 import { inject } from 'vitest';
 import type { Activities, ApplyTargetInput, PreparedRule, PreparedTarget } from '../../activities/activity-types.ts';
@@ -9,8 +9,8 @@ import { startSync } from '../../clients/start-sync.ts';
 import { registerSearchAttributes } from '../../clients/temporal.ts';
 import type { RunOutcome } from '../../domain/status.ts';
 import { recordHistory } from './record-history.ts';
-import { bundleWorkflows } from '../../worker/bundle.ts';
 import type { SyncRequest, SyncResult } from '../../workflows/messages.ts';
+import { workflowBundleOf } from './workflow-bundle.ts';
 
 /** The workflows alone, on a real Temporal server, with activities that the test writes. */
 export interface WorkflowLab {
@@ -39,7 +39,11 @@ export interface WorkflowLabOptions {
 
 export async function openWorkflowLab(options: WorkflowLabOptions = {}): Promise<WorkflowLab> {
   const { address, namespace } = inject('temporal');
-  const [connection, native, workflowBundle] = await Promise.all([Connection.connect({ address }), NativeConnection.connect({ address }), sharedBundle()]);
+  const [connection, native, workflowBundle] = await Promise.all([
+    Connection.connect({ address }),
+    NativeConnection.connect({ address }),
+    workflowBundleOf('plain'),
+  ]);
   await registerSearchAttributes(connection, namespace);
   const client = new Client({ connection, namespace });
   return {
@@ -61,12 +65,6 @@ export async function openWorkflowLab(options: WorkflowLabOptions = {}): Promise
       await Promise.all([connection.close(), native.close()]);
     },
   };
-}
-
-let bundle: Promise<WorkflowBundle> | undefined;
-
-function sharedBundle(): Promise<WorkflowBundle> {
-  return (bundle ??= bundleWorkflows('plain'));
 }
 
 function streamLab(client: Client, taskQueue: string, records: boolean): StreamLab {
