@@ -30,7 +30,14 @@ const legs: Readonly<Record<string, Omit<ContractLeg, 'definition' | 'start'> & 
     values: 'together',
     maxAnnotationBytes: 0,
   },
-  file: { destination: { layout: 'file' }, large: { ...large, keys: 2_000 }, cuts: true, faults: true, cannot: { outage: 'staged for keys' } },
+  file: {
+    destination: { layout: 'file' },
+    values: 'together',
+    large: { ...large, keys: 2_000 },
+    cuts: true,
+    faults: true,
+    cannot: { outage: 'staged for keys' },
+  },
 };
 
 describeWith(['etcd', 'kube-apiserver'], 'the configmap sink', () => {

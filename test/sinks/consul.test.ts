@@ -14,7 +14,7 @@ const legs: Readonly<Record<string, Omit<ContractLeg, 'definition' | 'start'>>> 
     large: { keys: 200, characters: 200_000 },
     cannot: { outage: 'staged for keys', silent: 'staged for keys' },
   },
-  document: { destination: { layout: 'document' }, cuts: true, large: { keys: 5_000, characters: 300_000 } },
+  document: { destination: { layout: 'document' }, values: 'together', cuts: true, large: { keys: 5_000, characters: 300_000 } },
 };
 
 describeWith('consul', 'the consul sink', () => {

@@ -23,7 +23,7 @@ export interface ContractLeg {
   readonly refuses?: readonly string[];
   /**
    * `together`: the nasty names and values are written, changed, read and undone in one place at once, which finds the same and takes a tenth of the time.
-   * For legs that differ from one with a case for each only in the format, which test/clients/formats tries value by value.
+   * For legs that differ from one with a case for each only in the format, which test/clients/formats tries value by value, or whose every write is dear.
    */
   readonly values?: 'together';
   /** How much the "large" cases write; 10,000 keys and a value of 1,000,000 characters unless the system takes less. */

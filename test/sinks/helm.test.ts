@@ -18,6 +18,8 @@ describeWith(['etcd', 'kube-apiserver', 'helm4'], 'the helm sink', () => {
     definition: helm,
     destination: { chart: { path: chartPath } },
     refuses: ['a big integer'],
+    // Each is four runs of Helm.
+    values: 'together',
     // The chart of the tests writes all values into one ConfigMap, which takes 1 MiB.
     large: { keys: 5_000, characters: 500_000 },
     cuts: true,

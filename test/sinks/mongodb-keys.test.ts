@@ -11,6 +11,7 @@ describeWith('ferretdb', 'the mongodb sink', () => {
     destination,
     // Several batches; a statement of FerretDB scans the collection.
     large: { keys: 300 },
+    values: 'together',
     cuts: true,
     faults: 'few',
     start: () => startBench(mongodb.destination.parse(destination)),

@@ -12,6 +12,8 @@ describeWith('ferretdb', 'the mongodb sink', () => {
     definition: mongodb,
     destination,
     refuses,
+    // test/sinks/mongodb/bson-value.test.ts tries the values one by one.
+    values: 'together',
     cuts: true,
     faults: 'few',
     start: () => startBench(mongodb.destination.parse(destination)),

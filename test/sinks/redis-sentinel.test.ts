@@ -10,6 +10,7 @@ describeWith('redis', 'the redis sink behind a sentinel', () => {
     destination: { layout: 'hash' },
     // The 10,000 keys are written on a single server, by the same code.
     large: { keys: 200, characters: 10_000 },
+    values: 'together',
     cannot: { outage: 'a server that goes away is replaced: test/sinks/redis/sentinel.test.ts' },
     start: startBench,
   });

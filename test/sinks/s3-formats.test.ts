@@ -25,6 +25,8 @@ const legs = {
 describeWith('seaweedfs', 'the s3 sink, other formats', () => {
   const server = shareSeaweed();
   for (const [format, leg] of Object.entries(legs)) {
-    describeSinkContract(format, s3Leg(server, { destination: { format }, values: 'together', cannot: stagedElsewhere, ...leg }));
+    // The store that is cut does not know the format: s3.test.ts cuts it under json.
+    const common = { destination: { format }, values: 'together', cuts: false, cannot: stagedElsewhere } as const;
+    describeSinkContract(format, s3Leg(server, { ...common, ...leg }));
   }
 });

@@ -5,7 +5,7 @@ import { LARGE, REFUSED, startVercelBench } from './vercel/bench.ts';
 
 const elsewhere = { outage: 'staged for all environments', silent: 'staged for all environments' } as const;
 const legs: Readonly<Record<string, Omit<ContractLeg, 'definition' | 'start'>>> = {
-  'all environments': { destination: {}, cuts: true, faults: 'few', cannot: { 'late request': 'the API has no conditional edit' } },
+  'all environments': { destination: {}, values: 'together', cuts: true, faults: 'few', cannot: { 'late request': 'the API has no conditional edit' } },
   'one branch, plain': { destination: { targets: ['preview'], gitBranch: 'feature/x', type: 'plain' }, values: 'together', cannot: elsewhere },
 };
 

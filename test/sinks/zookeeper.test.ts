@@ -18,8 +18,20 @@ const cannot = { outage: 'staged for json', silent: 'staged for json' } as const
 /** One request takes 1 MB, with ledger and undo record; `limitProblem` refuses more. */
 const legs: Readonly<Record<string, Omit<ContractLeg, 'definition' | 'start'>>> = {
   tree: { destination: { layout: 'tree' }, large: { keys: 900, characters: 300_000 }, cuts: true, faults: true },
-  'document, json': { destination: { layout: 'document', format: 'json' }, large: { keys: 4_000, characters: 300_000 }, cuts: true, faults: true },
-  'document, env': { destination: { layout: 'document', format: 'env' }, large: { keys: 4_000, characters: 300_000 }, refuses: refusedByEnv, cannot },
+  'document, json': {
+    destination: { layout: 'document', format: 'json' },
+    values: 'together',
+    large: { keys: 4_000, characters: 300_000 },
+    cuts: true,
+    faults: true,
+  },
+  'document, env': {
+    destination: { layout: 'document', format: 'env' },
+    values: 'together',
+    large: { keys: 4_000, characters: 300_000 },
+    refuses: refusedByEnv,
+    cannot,
+  },
 };
 
 describeWith('zookeeper', 'the zookeeper sink', () => {
