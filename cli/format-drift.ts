@@ -64,10 +64,11 @@ export function formatTargetLine(target: WatchedTarget): string {
 }
 
 function formatTarget(target: WatchedTarget): string[] {
-  const { keys = [], moreKeys = 0, message, heals = [], nextHealAt, remedy } = target;
+  const { keys = [], moreKeys = 0, message, heals = [], nextHealAt, remedy, freeze } = target;
   return [
     formatTargetLine(target),
     ...(message === undefined ? [] : [`  ${paint('yellow', printable(message))}`]),
+    ...(freeze === undefined ? [] : [paint('yellow', `  frozen until ${freeze.until}: ${printable(freeze.reason)}`)]),
     ...(remedy === 'sync' ? ['  its ledger is gone: the stream is brought to its head'] : []),
     ...(heals.length === 0 ? [] : [`  healed of late: ${heals.join(', ')}`]),
     ...(nextHealAt === undefined ? [] : [`  next heal ${nextHealAt}`]),

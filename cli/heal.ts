@@ -40,7 +40,7 @@ export async function runHeal(tenant: string, targets: readonly string[], option
     };
     await tellDriftWatch(temporal.client, { tenant, taskQueue }, forceHealSignal, asked);
     if (!options.wait) return { exit: 'ok', json: { tenant, asked }, text: `asked for; "vartrack drift ${tenant}" tells how it stands` };
-    const state = await awaitWatch(temporal, { tenant, taskQueue }, (now) => isOver(now, isSilent(before) ? undefined : before, targets));
+    const state = await awaitWatch(temporal, { tenant, taskQueue }, (now) => isOver(now, isSilent(before) ? undefined : before, targets, options));
     return resultOf(state, targets);
   });
 }
@@ -53,14 +53,15 @@ function refuseWhatIsHeld({ tenant, pause, freeze }: DriftWatchState, { force }:
 }
 
 /** Checked since, and nothing that was meant is being worked on or waits for a first try. */
-function isOver(now: DriftWatchState, before: DriftWatchState | undefined, ids: readonly string[]): boolean {
-  if (now.checkedAt === null || now.checkedAt === before?.checkedAt) return false;
+function isOver(now: DriftWatchState, before: DriftWatchState | undefined, ids: readonly string[], { force }: HealOptions): boolean {
+  if (now.busy || now.checkedAt === null || now.checkedAt === before?.checkedAt) return false;
   if (now.pause) return true;
   const lastHeals = new Map(before?.targets.map(({ id, heals }) => [id, heals?.at(-1)]));
-  return meant(now, ids).every(({ id, status, heals, remedy }) => {
+  return meant(now, ids).every(({ id, status, heals, remedy, freeze }) => {
     if (status === 'Healing' || status === 'Syncing') return false;
+    const isHeld = remedy === undefined || (freeze !== undefined && !force);
     const lastHeal = heals?.at(-1);
-    return status !== 'Drifted' || remedy === 'sync' || (lastHeal !== undefined && lastHeal !== lastHeals.get(id));
+    return status !== 'Drifted' || isHeld || (lastHeal !== undefined && lastHeal !== lastHeals.get(id));
   });
 }
 

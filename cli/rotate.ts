@@ -1,22 +1,27 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { WorkflowExecutionInfo } from '@temporalio/client';
+import pLimit from 'p-limit';
+import { WorkflowNotFoundError } from '@temporalio/common';
 import { checkCodecKey } from '../clients/check-codec-key.ts';
-import { isSilent, readDriftWatch, tellDriftWatch } from '../clients/drift-watch.ts';
+import { explainSilence, isSilent, readDriftWatch, tellDriftWatch } from '../clients/drift-watch.ts';
 import { requestResults } from '../clients/sync-result.ts';
 import { registerSearchAttributes, type Temporal } from '../clients/temporal.ts';
-import { worstOf } from '../domain/status.ts';
-import { checkNowSignal } from '../workflows/messages.ts';
+import { worstOf, type RunOutcome } from '../domain/status.ts';
+import { checkNowSignal, syncWorkflowId, type DriftWatchState } from '../workflows/messages.ts';
 import { awaitWatch } from './await-watch.ts';
 import { chooseTenant } from './choose-stream.ts';
+import { CliError } from './cli-error.ts';
 import { EXIT_OF_STATUS } from './exit-codes.ts';
 import { formatOutcome } from './format-outcome.ts';
 import type { CommandResult } from './run-command.ts';
 import { loadSettings } from './settings.ts';
 import { withTemporal } from './with-temporal.ts';
 
-/** A run is listed a moment after it began. */
-const LISTED_WITHIN_MS = 3_000;
-const READ_INTERVAL_MS = 200;
+interface Rotation {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly outcome: RunOutcome;
+}
+
+const ASKED_AT_ONCE = 8;
 
 /** `vartrack rotate`: has the watch look for newer versions of secrets, and waits for the runs that write them. */
 export async function runRotate(tenant: string, { bundle: path }: { readonly bundle?: string }): Promise<CommandResult> {
@@ -25,41 +30,40 @@ export async function runRotate(tenant: string, { bundle: path }: { readonly bun
   return withTemporal(codecKey, async (temporal) => {
     await checkCodecKey(temporal, tenant, codecKey);
     await registerSearchAttributes(temporal.connection, temporal.namespace);
-    const known = new Set((await rotationsOf(temporal, tenant)).map(({ runId }) => runId));
     const before = await readDriftWatch(temporal.client, tenant);
-    const checkedAt = isSilent(before) ? null : before.checkedAt;
+    if (isSilent(before)) throw new CliError('failed', explainSilence(before));
+    const known = await latestRuns(temporal, before);
     await tellDriftWatch(temporal.client, { tenant, taskQueue }, checkNowSignal);
-    await awaitWatch(temporal, { tenant, taskQueue }, (now) => now.checkedAt !== null && now.checkedAt !== checkedAt);
+    const after = await awaitWatch(temporal, { tenant, taskQueue }, (now) => !now.busy && now.checkedAt !== null && now.checkedAt !== before.checkedAt);
 
-    const runs = await newRotations(temporal, tenant, known);
-    const ended = await Promise.all(runs.map((run) => endOf(temporal, run)));
-    const outcomes = ended.flat();
-    if (outcomes.length === 0) return { exit: 'ok', json: { tenant, runs: [] }, text: `${tenant}: no secret has a newer version than the one that is written` };
+    const begun = [...(await latestRuns(temporal, after))].filter(([workflowId, runId]) => known.get(workflowId) !== runId);
+    const rotations = (await pLimit(ASKED_AT_ONCE).map(begun, ([workflowId, runId]) => rotationsOf(temporal, workflowId, runId))).flat();
+    if (rotations.length === 0) {
+      return { exit: 'ok', json: { tenant, runs: [] }, text: `${tenant}: no secret has a newer version than what was written` };
+    }
     return {
-      exit: EXIT_OF_STATUS[worstOf(outcomes.map(({ outcome }) => outcome.status))],
-      json: { tenant, runs: outcomes },
-      text: outcomes.map(({ workflowId, outcome }) => formatOutcome(workflowId, outcome)).join('\n\n'),
+      exit: EXIT_OF_STATUS[worstOf(rotations.map(({ outcome }) => outcome.status))],
+      json: { tenant, runs: rotations },
+      text: rotations.map(({ workflowId, outcome }) => formatOutcome(workflowId, outcome)).join('\n\n'),
     };
   });
 }
 
-async function rotationsOf({ client }: Temporal, tenant: string): Promise<readonly WorkflowExecutionInfo[]> {
-  const found: WorkflowExecutionInfo[] = [];
-  for await (const run of client.workflow.list({ query: `WorkflowType = "syncWorkflow" AND Tenant = "${tenant}" AND Trigger = "rotation"` })) found.push(run);
-  return found;
+/** The newest run of every stream of the tenant's targets, from Temporal itself: its lists follow by a moment. */
+async function latestRuns({ client }: Temporal, { tenant, targets }: DriftWatchState): Promise<ReadonlyMap<string, string>> {
+  const ids = [...new Set(targets.map(({ repository, stream }) => syncWorkflowId(tenant, repository, stream)))];
+  const runs = await pLimit(ASKED_AT_ONCE).map(ids, async (id) => {
+    try {
+      return [[id, (await client.workflow.getHandle(id).describe()).runId] as const];
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return [];
+      throw error;
+    }
+  });
+  return new Map(runs.flat());
 }
 
-async function newRotations(temporal: Temporal, tenant: string, known: ReadonlySet<string>): Promise<readonly WorkflowExecutionInfo[]> {
-  const deadline = Date.now() + LISTED_WITHIN_MS;
-  for (;;) {
-    const found = (await rotationsOf(temporal, tenant)).filter(({ runId }) => !known.has(runId));
-    // Several streams begin together, and are listed one by one.
-    if (Date.now() > deadline) return found;
-    await delay(READ_INTERVAL_MS);
-  }
-}
-
-async function endOf({ client }: Temporal, { workflowId, runId }: WorkflowExecutionInfo) {
+async function rotationsOf({ client }: Temporal, workflowId: string, runId: string): Promise<readonly Rotation[]> {
   const { requests } = await requestResults(client.workflow.getHandle(workflowId, runId));
   return requests.filter(({ trigger }) => trigger === 'rotation').map(({ outcome }) => ({ workflowId, runId, outcome }));
 }

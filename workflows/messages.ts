@@ -93,14 +93,15 @@ export interface DriftWatchState {
   /** ISO 8601; null before the first check. */
   readonly checkedAt: string | null;
   readonly nextCheckAt: string | null;
+  /** What a message asked for has not been looked at yet, or runs are not handed over yet. */
+  readonly busy?: true;
 }
 
 export const pauseSignal = defineSignal<[{ readonly by: string; readonly reason: string; readonly until?: string }]>('pause');
 export const resumeSignal = defineSignal<[{ readonly by: string }]>('resume');
 /** Heals now, whatever was tried before; all drifted targets unless some are named. `force` also in a freeze. */
-export const forceHealSignal = defineSignal<[{ readonly by: string; readonly reason?: string; readonly targets?: readonly string[]; readonly force?: true }]>(
-  'forceHeal',
-);
+export const forceHealSignal =
+  defineSignal<[{ readonly by: string; readonly reason?: string; readonly targets?: readonly string[]; readonly force?: true }]>('forceHeal');
 /** Something may have changed: checks these targets, or everything (heads of streams too) without any. */
 export const checkNowSignal = defineSignal<[{ readonly targets?: readonly string[] }?]>('checkNow');
 /** Begins a new run that carries on: what it holds is written anew, with the newest codec key. */

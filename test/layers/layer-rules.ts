@@ -91,7 +91,7 @@ export const sinkVendors: Readonly<Record<string, readonly string[]>> = {
   kubernetes: ['@kubernetes/client-node'],
 };
 
-const TEMPORAL_CLIENTS = ['temporal', 'payload-codec', 'pending-activities', 'start-sync', 'start-drift-watch', 'sync-result'].map(
+const TEMPORAL_CLIENTS = ['temporal', 'payload-codec', 'pending-activities', 'start-sync', 'start-drift-watch', 'drift-watch', 'sync-result'].map(
   (name) => `clients/${name}.ts`,
 );
 
