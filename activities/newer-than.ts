@@ -5,6 +5,7 @@ import type { Ledger } from '../domain/ledger.ts';
 import { headOfStream, refNameOf } from '../domain/stream-head.ts';
 import type { ApplyTargetInput } from './activity-types.ts';
 import type { ActivityDeps } from './deps.ts';
+import { movedOn } from './moved-on.ts';
 import { repositoryOf } from './stream-state.ts';
 
 /** Why the place must not be written, if what stands there is not older than this commit (I7). */
@@ -15,6 +16,7 @@ export async function newerThan(
   signal: AbortSignal,
 ): Promise<string | null> {
   const { tenant, repository: name, stream, commit, request } = input;
+  if (request.only !== undefined) return movedOn(commit, ledger);
   if (!ledger || ledger.commit === commit || Object.keys(ledger.keys).length === 0 || !ledger.stream.startsWith(`${name}/`)) return null;
   const repository = repositoryOf({ bundle: deps.bundle(), tenant, repository: name });
   if ((await deps.git.isAncestor(repository, ledger.commit, commit, signal)) === 'yes') return null;

@@ -1,22 +1,21 @@
-import pLimit from 'p-limit';
-import { bounded } from '../domain/status.ts';
 import { matchGlob } from '../clients/glob.ts';
 import type { Repository } from '../domain/bundle.ts';
+import { targetId } from '../domain/drift.ts';
+import { InvalidInput } from '../domain/problem.ts';
 import { rulesOf } from '../domain/routing.ts';
 import { newestTag, refNameOf, TAG_STREAM } from '../domain/stream-head.ts';
-import type { PinnedSecret, Prepared, PreparedRule, PreparedTarget, PrepareInput } from './activity-types.ts';
+import type { SyncRequest } from '../workflows/messages.ts';
+import type { Prepared, PrepareInput } from './activity-types.ts';
 import { attempt, type Attempt } from './attempt.ts';
+import { compareTargets } from './compare-targets.ts';
 import { isNamedByRef } from './compute-stream.ts';
 import { constrainSecrets } from './constrain-secrets.ts';
 import type { ActivityDeps } from './deps.ts';
-import { lookAtTarget } from './look-at-target.ts';
 import { parkedMessage } from './pause.ts';
 import { pinSecrets } from './pin-secrets.ts';
 import { refusalOf } from './refusal-of.ts';
-import { repositoryOf, type RuleState, type StreamState, type TargetState } from './stream-state.ts';
+import { repositoryOf, type StreamState } from './stream-state.ts';
 
-/** Sinks asked at the same time by one run. */
-const READS_AT_ONCE = 16;
 /** Stands for the commit of a pull request that was closed by somebody who did not say it. */
 const NO_COMMIT = '0'.repeat(40);
 
@@ -34,15 +33,17 @@ async function prepareStream(deps: ActivityDeps, input: PrepareInput, own: Attem
   try {
     const repository = repositoryOf({ bundle, tenant, repository: repositoryName });
     const retired = request.trigger === 'closed';
-    const head = retired ? { commit: request.commit ?? NO_COMMIT } : fetchHead(deps, repository, input, signal);
+    const head = retired ? { commit: request.commit ?? NO_COMMIT } : (healed(request) ?? fetchHead(deps, repository, input, signal));
     const [pause, fetched] = await Promise.all([pausing, head]);
     if (pause) return { kind: 'parked', why: parkedMessage(pause) };
     commit = fetched.commit;
-    const state = await deps.desired.compute({ bundle, tenant, repository: repositoryName, event: request.ref, commit, retired }, signal);
+    const whole = await deps.desired.compute({ bundle, tenant, repository: repositoryName, event: request.ref, commit, retired }, signal);
+    const state = narrowed(whole, request.only);
+    if (request.only && state.rules.length === 0) return { kind: 'nothing', commit, why: 'none of its targets is in the bundle any more' };
     if (state.rules.length === 0) return { kind: 'nothing', commit, why: state.unrouted.join('; ') || 'no rule takes this ref' };
     const pins = await pinSecrets(deps.secrets, tenant, state.rules, signal);
     await constrainSecrets(deps.secrets, tenant, pins, own);
-    return await compare(deps, input, state, pins, signal);
+    return await compareTargets(deps, input, state, pins, signal);
   } catch (error) {
     // A paused tenant parks also while Git does not answer.
     const pause = await pausing;
@@ -51,6 +52,24 @@ async function prepareStream(deps: ActivityDeps, input: PrepareInput, own: Attem
     if (refusal) return refusal;
     throw error;
   }
+}
+
+/** The commit that a heal works at: what its targets were written at, wherever the stream is now. */
+function healed({ only, commit }: SyncRequest): { readonly commit: string } | null {
+  if (only === undefined) return null;
+  if (commit === undefined) throw new InvalidInput([{ message: 'a request for single targets says no commit' }]);
+  return { commit };
+}
+
+/** The part of a stream that a heal is about. */
+function narrowed(state: StreamState, only: readonly string[] | undefined): StreamState {
+  if (only === undefined) return state;
+  const wanted = new Set(only);
+  const rules = state.rules.map((rule) => {
+    const { name, environment } = rule;
+    return { ...rule, targets: rule.targets.filter(({ destination }) => wanted.has(targetId({ rule: name, environment, destination }))) };
+  });
+  return { ...state, rules: rules.filter(({ targets }) => targets.length > 0) };
 }
 
 /**
@@ -66,70 +85,4 @@ async function fetchHead(deps: ActivityDeps, repository: Repository, input: Prep
   }
   const newest = newestTag(stream.slice(TAG_STREAM.length), await deps.git.heads(repository, signal), matchGlob);
   return deps.git.fetch(repository, newest === undefined ? own : `refs/tags/${newest}`, signal);
-}
-
-async function compare(
-  deps: ActivityDeps,
-  input: PrepareInput,
-  state: StreamState,
-  pins: ReadonlyMap<RuleState, readonly PinnedSecret[]>,
-  signal: AbortSignal,
-): Promise<Prepared> {
-  const limit = pLimit(READS_AT_ONCE);
-  const problems: string[] = [];
-  const holds: string[] = [];
-  const rules = await Promise.all(
-    state.rules.map(async (rule): Promise<PreparedRule> => {
-      const secrets = pins.get(rule) ?? [];
-      const targets = await Promise.all(
-        rule.targets.map((target) =>
-          limit(async (): Promise<PreparedTarget> => {
-            const change = await changeOf(deps, input, state, rule, target, signal, problems, holds);
-            const { destination, sink, kind, place, digest } = target;
-            return {
-              rule: rule.name,
-              environment: rule.environment,
-              destination,
-              sink,
-              kind,
-              place: place.name,
-              layout: place.layout,
-              fields: place.fields,
-              digest,
-              ...(secrets.length > 0 && { secrets }),
-              change,
-            };
-          }),
-        ),
-      );
-      return { rule: rule.name, environment: rule.environment, onFailure: rule.rule.onFailure, timeoutMs: rule.rule.timeoutMs, targets };
-    }),
-  );
-  if (problems.length > 0) return { kind: 'rejected', commit: state.commit, problems: bounded(problems) };
-  if (holds.length > 0) return { kind: 'held', commit: state.commit, problems: bounded(holds) };
-  return { kind: 'ready', commit: state.commit, rules };
-}
-
-async function changeOf(
-  deps: ActivityDeps,
-  input: PrepareInput,
-  state: StreamState,
-  rule: RuleState,
-  target: TargetState,
-  signal: AbortSignal,
-  problems: string[],
-  holds: string[],
-): Promise<PreparedTarget['change']> {
-  const { tenant, repository, stream, request } = input;
-  const asked = { deletesAllowed: request.deletesAllowed === true, mends: request.only !== undefined };
-  const look = await lookAtTarget(deps, { tenant, repository, stream, commit: state.commit, rule, target, ...asked }, signal);
-  if (look.kind === 'unseen') {
-    // What may pass is the write's to retry; what will not is told now, before anything is written. Under `continue` it must not stop the others.
-    if (look.why === 'credential' || (look.why === 'final' && rule.rule.onFailure !== 'continue')) problems.push(look.message);
-    return 'unchecked';
-  }
-  const { plan } = look;
-  if (plan.kind === 'held') for (const hold of plan.holds) holds.push(`rule ${rule.name}: ${target.sink} ${target.place.name}: ${hold.message}`);
-  if (target.secretKeys.size > 0) return 'unchecked';
-  return plan.kind === 'unchanged' ? 'unchanged' : 'write';
 }

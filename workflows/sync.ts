@@ -22,6 +22,7 @@ import { pushSignal, syncStateQuery, type RequestResult, type SyncInput, type Sy
 import { outcomeOfWrites, outcomeWithoutWrites } from './outcome.ts';
 import { describeRun } from './run-details.ts';
 import { searchAttributes } from './search-attributes.ts';
+import { isHeal, takeRequests } from './take-requests.ts';
 import { writeRule } from './write-rule.ts';
 
 /** How long work for an older commit may go on once a newer request is there; then its retries are cancelled and the newer one takes over. */
@@ -39,6 +40,8 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
   const debts = new Debts();
   let current: SyncRequest | null = null;
   let phase: SyncState['phase'] = 'waiting';
+  /** How the newest request ended that was no heal. */
+  let lastPush: RequestResult | undefined;
 
   setHandler(pushSignal, (request) => {
     inbox.push(request);
@@ -52,12 +55,14 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
     // What waits is cancelled with it. What comes from now on was answered "accepted" and is for the next run.
     inbox.length = 0;
   });
-  const interrupted = (): boolean => cancelled || inbox.length > 0;
+  const hasWork = (): boolean => cancelled || inbox.length > 0;
+  // A heal mends what an older run wrote, and waits for its turn.
+  const interrupted = (): boolean => cancelled || inbox.some((request) => !isHeal(request));
 
   await CancellationScope.nonCancellable(async () => {
     for (let round = 1; ; round++) {
-      if (!interrupted() && debts.size === 0) await condition(interrupted, '10s');
-      const joined = (cancelled ? [] : inbox.splice(0)).filter((request) => !seen.has(request.id) && seen.add(request.id));
+      if (!hasWork() && debts.size === 0) await condition(hasWork, '10s');
+      const joined = cancelled ? [] : takeRequests(inbox, seen, debts.size > 0);
       const newest = joined.at(-1);
       if (newest && !cancelled) {
         current = newest;
@@ -67,7 +72,7 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
           inbox.unshift(...joined);
         } else await conclude(joined, outcome);
       } else if (debts.size > 0) {
-        await settleDebts(() => inbox.length > 0 && !cancelled);
+        await settleDebts(() => !cancelled && interrupted());
       }
       current = null;
       phase = 'waiting';
@@ -86,8 +91,9 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
   if (cancelled && inbox.length > 0) await CancellationScope.nonCancellable(() => continueAsNew<typeof syncWorkflow>({ ...input, carried: inbox }));
   if (cancelled) throw new CancelledFailure('cancelled by a person; what was half done is undone');
   const answer = { requests: done.slice(-MOST_RESULTS) };
-  const last = done.at(-1);
-  if (last && !endsWell(last.outcome.status)) {
+  // What a push left to do is not done because a heal after it was.
+  const last = [lastPush, done.at(-1)].find((result) => result !== undefined && !endsWell(result.outcome.status));
+  if (last) {
     const { status, summary, commit, problems } = last.outcome;
     const at = commit === undefined ? '' : ` at ${commit.slice(0, 12)}`;
     const message = [`${status}${at}: ${summary}`, ...problems.filter((problem) => !summary.includes(problem))].join('\n');
@@ -106,14 +112,15 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
     try {
       prepared = await interruptible(
         () => prepareStream({ ...names(), request }),
-        () => cancelled,
+        () => cancelled || (isHeal(request) && interrupted()),
         '1s',
       );
     } catch (error) {
+      if (isHeal(request) && interrupted()) return gaveWay();
       const failure = writeFailureOf(error);
       return closing({ status: 'Failed', summary: `could not be prepared: ${failure.message}`, targets: [], problems: [] });
     }
-    if (cancelled) return { status: 'Superseded', summary: 'cancelled by a person', targets: [], problems: [] };
+    if (cancelled || (isHeal(request) && interrupted())) return gaveWay();
     if (prepared.kind !== 'ready') return closing(outcomeWithoutWrites(prepared));
 
     phase = 'writing';
@@ -133,8 +140,12 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
     const outcome = { ...outcomeOfWrites(results, undone), commit };
     // Still owing, or cancelled throughout: it was interrupted, and the newer request undoes or overwrites what stands there.
     const taken = failures.length > 0 && (debts.size > 0 || failures.every(({ kind }) => kind === 'cancelled'));
-    if (taken) return { ...outcome, status: 'Superseded', summary: cancelled ? 'cancelled by a person' : 'a newer request took over', problems: [] };
+    if (taken) return { ...outcome, status: 'Superseded', summary: gaveWay().summary, problems: [] };
     return closing(outcome);
+  }
+
+  function gaveWay(): RunOutcome {
+    return { status: 'Superseded', summary: cancelled ? 'cancelled by a person' : 'a newer request took over', targets: [], problems: [] };
   }
 
   /** Undoes what is owed, patiently, until all is settled or `stop` says that something newer will see to it. */
@@ -174,7 +185,7 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
   async function conclude(joined: readonly SyncRequest[], outcome: RunOutcome): Promise<void> {
     for (const request of joined) {
       const isNewest = request === joined.at(-1);
-      const same = isNewest || (request.commit !== undefined && request.commit === outcome.commit);
+      const same = isNewest || (!isHeal(request) && request.commit !== undefined && request.commit === outcome.commit);
       const superseded: RunOutcome = {
         status: 'Superseded',
         summary: `joined by a newer request${outcome.commit ? `, which worked toward ${outcome.commit.slice(0, 12)}` : ''}`,
@@ -186,20 +197,26 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
     }
     if (done.length > MOST_RESULTS) done.splice(0, done.length - MOST_RESULTS);
     show(outcome.status);
-    upsertSearchAttributes([
-      { key: searchAttributes.status, value: outcome.status },
-      { key: searchAttributes.trigger, value: joined.at(-1)?.trigger ?? 'push' },
-      ...(outcome.commit ? [{ key: searchAttributes.commit, value: outcome.commit }] : []),
-      { key: searchAttributes.environments, value: unique(outcome.targets.map((target) => target.environment)) },
-      { key: searchAttributes.sinks, value: unique(outcome.targets.map((target) => target.sink)) },
-    ]);
     const newest = joined.at(-1);
     if (!newest) return;
+    if (!isHeal(newest)) lastPush = done.at(-1);
+    // How the stream stands is what a push made of it; a heal says something of its own only in a run that did nothing else.
+    if (!isHeal(newest) || lastPush === undefined) tell(newest, outcome);
     try {
       await report({ ...names(), request: newest, outcome });
     } catch (error) {
       log.warn('the outcome could not be reported', { error: String(error) });
     }
+  }
+
+  function tell({ trigger }: SyncRequest, outcome: RunOutcome): void {
+    upsertSearchAttributes([
+      { key: searchAttributes.status, value: outcome.status },
+      { key: searchAttributes.trigger, value: trigger },
+      ...(outcome.commit ? [{ key: searchAttributes.commit, value: outcome.commit }] : []),
+      { key: searchAttributes.environments, value: unique(outcome.targets.map((target) => target.environment)) },
+      { key: searchAttributes.sinks, value: unique(outcome.targets.map((target) => target.sink)) },
+    ]);
   }
 
   function names(): { tenant: string; repository: string; stream: string } {
