@@ -26,6 +26,8 @@ export interface ContractLeg {
    * For legs that differ from one with a case for each only in the format, which test/clients/formats tries value by value, or whose every write is dear.
    */
   readonly values?: 'together';
+  /** `shared`: the cases that need no connection of their own have one between them, where each takes a handshake that costs more than the case. */
+  readonly connections?: 'shared';
   /** How much the "large" cases write; 10,000 keys and a value of 1,000,000 characters unless the system takes less. */
   readonly large?: { readonly keys?: number; readonly characters?: number };
   /** Faults that cannot be staged for this leg, and why. */
@@ -93,6 +95,7 @@ export function describeSinkContract(name: string, leg: ContractLeg): void {
       bench = await leg.start();
     });
     afterAll(async () => {
+      await scenarios.close();
       await bench?.stop();
     });
     const scenarios = createScenarios(leg, () => {

@@ -39,17 +39,22 @@ export function legFor(format: string): Pick<ContractLeg, 'definition' | 'destin
   return { definition: linux, destination: { format }, refuses: refuses[format] ?? [], ...large };
 }
 
+/** A watch knows names only. */
+function watchOf(format: string): ContractLeg['cannot'] {
+  return format === 'json' ? {} : { watch: 'the same for every format, of which json is tried' };
+}
+
 const noServer = 'there is no server: the commands run on this machine';
 
 /** Below the calls that it cuts, test/sinks/linux/connection.test.ts kills the script at every one of its steps. */
 export function localLeg(format: string): ContractLeg {
-  const cannot = { 'wrong-credentials': noServer, gone: noServer, silent: noServer, outage: noServer };
+  const cannot = { 'wrong-credentials': noServer, gone: noServer, silent: noServer, outage: noServer, ...watchOf(format) };
   return { ...legFor(format), cuts: true, cannot, start: startLocalBench };
 }
 
 /** The scripts and the documents are those of the local legs, which try every value by itself. */
 export function sshLeg(format: string): ContractLeg {
-  return { ...legFor(format), values: 'together', start: startSshBench };
+  return { ...legFor(format), values: 'together', connections: 'shared', start: startSshBench };
 }
 
 // In memory where there is such a place: the suite writes thousands of times, and waiting for the disk at each fsync proves nothing here.
@@ -73,6 +78,7 @@ export interface SshLogin {
   readonly root?: string;
   readonly hostKey?: string;
   readonly connectTimeout?: string;
+  readonly timeout?: string;
 }
 
 export function connectSsh(server: SshServer, login: SshLogin = {}): Promise<Sink> {

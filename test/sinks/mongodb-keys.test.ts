@@ -12,6 +12,7 @@ describeWith('ferretdb', 'the mongodb sink', () => {
     // Several batches; a statement of FerretDB scans the collection.
     large: { keys: 300 },
     values: 'together',
+    connections: 'shared',
     cuts: true,
     faults: 'few',
     start: () => startBench(mongodb.destination.parse(destination)),

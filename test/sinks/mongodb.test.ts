@@ -14,6 +14,7 @@ describeWith('ferretdb', 'the mongodb sink', () => {
     refuses,
     // test/sinks/mongodb/bson-value.test.ts tries the values one by one.
     values: 'together',
+    connections: 'shared',
     cuts: true,
     faults: 'few',
     start: () => startBench(mongodb.destination.parse(destination)),

@@ -53,8 +53,10 @@ export interface Scenarios {
   readonly readable: boolean;
   bench(): Bench;
   connect(): Promise<Sink>;
-  /** On a fresh place; over a connection of its own, or the given one. */
+  /** On a fresh place; over a connection of its own (or that of the leg, where they are shared), or the given one. */
   begin(through?: Sink): Promise<Scenario>;
+  /** Closes what is shared. */
+  close(): Promise<void>;
 }
 
 /** Part of every secret-looking value of the suite; no error may hold it. */
@@ -78,8 +80,11 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
     return sink;
   }
 
+  let shared: Promise<Sink> | undefined;
+  const connectionOfCase = (): Promise<Sink> => (leg.connections === 'shared' ? (shared ??= bench().connect()) : connect());
+
   async function begin(through?: Sink): Promise<Scenario> {
-    const sink = through ?? (await connect());
+    const sink = through ?? (await connectionOfCase());
     const place: Place = { name: bench().placeName(), layout: fields.layout, fields };
     expect(leg.definition.placeProblem(place.name, fields, {})).toBeNull();
     const render = (values: Values) => entriesOf(values).map((entry) => leg.definition.render(entry, fields));
@@ -139,7 +144,7 @@ export function createScenarios(leg: ContractLeg, bench: () => Bench): Scenarios
     };
   }
 
-  return { leg, layout: fields.layout, capabilities, readable, bench, connect, begin };
+  return { leg, layout: fields.layout, capabilities, readable, bench, connect, begin, close: async () => (await shared)?.close() };
 }
 
 export function entriesOf(values: Values): readonly DesiredEntry[] {
