@@ -6,12 +6,15 @@ import { createCasSink } from './cas/cas-sink.ts';
 import { SinkError } from './errors.ts';
 import { documentProblem, renderLeaf, writeDocument } from './leaf-document.ts';
 import { defineSink } from './sink.ts';
+import { watchable } from './watchable.ts';
 import { createClient } from './zookeeper/client.ts';
 import { MAX_ZNODE_BYTES, zooKeeperCodec } from './zookeeper/codec.ts';
+import { createEnsemble } from './zookeeper/ensemble.ts';
 import { readLogin } from './zookeeper/login.ts';
 import { newZnodeAcl, systemOf, zooKeeperOptions } from './zookeeper/options.ts';
 import { MAX_REQUEST_BYTES, sizeOfReplacement } from './zookeeper/request-size.ts';
 import { createStore } from './zookeeper/store.ts';
+import { createWatch } from './zookeeper/watch.ts';
 import { childName, isReservedKey, pathProblem } from './zookeeper/znode-names.ts';
 
 const destination = z.strictObject({
@@ -31,7 +34,7 @@ export const zookeeper = defineSink({
     tree: { values: 'readable', ownership: 'keys', atomicity: 'place' },
     document: { values: 'readable', ownership: 'place', atomicity: 'place' },
   },
-  notifies: false,
+  notifies: true,
   options: zooKeeperOptions,
   destination,
   system: systemOf,
@@ -68,7 +71,8 @@ export const zookeeper = defineSink({
   },
 
   connect: async (options, resolve) => {
-    const client = createClient(options, () => readLogin(options, resolve));
-    return createCasSink(createStore(client, { chroot: options.chroot ?? '', acl: newZnodeAcl(options) }), zooKeeperCodec);
+    const [name, chroot, open] = [`zookeeper ${systemOf(options)}`, options.chroot ?? '', createEnsemble(options, () => readLogin(options, resolve))];
+    const sink = createCasSink(createStore(createClient(open), { chroot, acl: newZnodeAcl(options) }), zooKeeperCodec);
+    return watchable(name, sink, createWatch(name, open, chroot));
   },
 });

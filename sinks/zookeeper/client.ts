@@ -1,13 +1,9 @@
-import { randomInt } from 'node:crypto';
-import { connect as connectPlain, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import { abortable } from '../abortable.ts';
 import { SinkError } from '../errors.ts';
 import type { AclEntry } from './acl.ts';
-import type { Login } from './login.ts';
+import type { OpenSession } from './ensemble.ts';
 import { decodeAcl, decodeStat, decodeSteps, encodePath, encodeSteps, encodeUnwatched, OP, type Stat, type Step, type StepsOutcome } from './operations.ts';
-import { addressOf, formatAddress, type Address, type ZooKeeperOptions } from './options.ts';
-import { openSession, type Session } from './session.ts';
+import type { Session } from './session.ts';
 import { CODE, ConnectionLost, ServerRefusal, zooKeeperError } from './zookeeper-error.ts';
 import type { Reader } from './wire.ts';
 
@@ -39,30 +35,14 @@ const BATCH = 500;
 const MAX_ROUNDS = 5;
 
 /** Connects when it is first needed, and again after a connection or its session was lost. */
-export function createClient(options: ZooKeeperOptions, login: () => Promise<Login>): ZooKeeper {
+export function createClient(open: OpenSession): ZooKeeper {
   const closing = new AbortController();
-  const addresses = options.servers.flatMap((server) => addressOf(server) ?? []);
-  let next = randomInt(addresses.length);
   let session: Session | undefined;
   let opening: Promise<Session> | undefined;
 
-  async function open(): Promise<Session> {
-    const { digest, tls } = await login();
-    let failure: unknown;
-    for (let tried = 0; tried < addresses.length; tried++) {
-      const address = addresses[next++ % addresses.length] ?? { host: '', port: 0 };
-      try {
-        return await openSession(() => dial(address, tls), { ...options, digest }, closing.signal);
-      } catch (error) {
-        failure = new SinkErrorAt(address, error);
-      }
-    }
-    throw failure;
-  }
-
   async function connected(): Promise<Session> {
     if (session?.isOpen() === true) return session;
-    opening ??= open().finally(() => {
+    opening ??= open(closing.signal).finally(() => {
       opening = undefined;
     });
     session = await opening;
@@ -75,7 +55,7 @@ export function createClient(options: ZooKeeperOptions, login: () => Promise<Log
     try {
       return await abortable(stop, refuse, () => connected().then(work));
     } catch (error) {
-      throw error instanceof SinkErrorAt ? zooKeeperError(`${label} at ${error.address}`, error.cause) : zooKeeperError(label, error);
+      throw zooKeeperError(label, error);
     }
   }
 
@@ -101,16 +81,6 @@ export function createClient(options: ZooKeeperOptions, login: () => Promise<Log
       await session?.close();
     },
   };
-}
-
-/** Which server the failure is about. */
-class SinkErrorAt extends Error {
-  readonly address: string;
-
-  constructor(address: Address, cause: unknown) {
-    super('not connected', { cause });
-    this.address = formatAddress(address);
-  }
 }
 
 /** Lets the server that we are connected to catch up with its leader before it answers what comes after; nothing has to wait for its reply. */
@@ -142,8 +112,4 @@ async function inBatches<Asked, Reply>(asked: readonly Asked[], run: (batch: rea
   const replies: Reply[] = [];
   for (let start = 0; start < asked.length; start += BATCH) replies.push(...(await run(asked.slice(start, start + BATCH))));
   return replies;
-}
-
-function dial({ host, port }: Address, tls: Login['tls']): Socket {
-  return tls ? connectTls({ host, port, ...tls }) : connectPlain({ host, port });
 }

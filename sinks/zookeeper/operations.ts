@@ -14,6 +14,7 @@ export const OP = {
   check: 13,
   multi: 14,
   auth: 100,
+  addWatch: 106,
   close: -11,
 } as const;
 
@@ -45,6 +46,19 @@ export function encodePath(path: string): Buffer {
 /** A path with no watch to be set. */
 export function encodeUnwatched(path: string): Buffer {
   return Buffer.concat([text(path), flag('no')]);
+}
+
+/** A watch that stays: of the znode alone, or of all that is below it too. There need not be one yet. */
+export function encodeWatch(path: string, reach: 'alone' | 'below'): Buffer {
+  return Buffer.concat([text(path), int(reach === 'alone' ? 0 : 1)]);
+}
+
+/** Empty where the event is of the session. */
+export function decodeEventPath(reader: Reader): string {
+  // What happened, and the state of the session.
+  reader.int();
+  reader.int();
+  return reader.text();
 }
 
 export function encodeSteps(steps: readonly Step[]): Buffer {

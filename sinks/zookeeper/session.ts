@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { connectionLost, ConnectionLost, ServerRefusal } from './zookeeper-error.ts';
-import { OP } from './operations.ts';
+import { decodeEventPath, OP } from './operations.ts';
 import { bytes, createReader, flag, int, long, text, type Reader } from './wire.ts';
 
 export interface SessionSettings {
@@ -16,6 +16,8 @@ export interface SessionSettings {
 /** One connection with a session of its own. When the connection goes, so does the session: nothing in ZooKeeper depends on it. */
 export interface Session {
   isOpen(): boolean;
+  /** Resolves when it is over, for whatever reason. */
+  readonly ended: Promise<ConnectionLost>;
   /** Replies come in the order of the requests. Throws ServerRefusal or ConnectionLost. */
   request<Reply>(op: number, body: Buffer, decode: Decode<Reply>): Promise<Reply>;
   /** Ends the session at the server, if it answers in a moment, and the connection in any case. */
@@ -33,17 +35,23 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-const XID = { ping: -2, auth: -4 } as const;
+const XID = { event: -1, ping: -2, auth: -4 } as const;
 const MAX_XID = 0x7fff_ffff;
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 const CLOSE_WITHIN_MS = 500;
 
 /** `dial` begins a connection; what is written to it before it stands is kept. Throws ConnectionLost or ServerRefusal. */
-export async function openSession(dial: () => Socket, settings: SessionSettings, signal: AbortSignal): Promise<Session> {
+export async function openSession(
+  dial: () => Socket,
+  settings: SessionSettings,
+  signal: AbortSignal,
+  onEvent: (path: string) => void = () => undefined,
+): Promise<Session> {
   signal.throwIfAborted();
   const socket = dial();
   const pending: Pending[] = [];
   const opened = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<ConnectionLost>();
   let timeout = settings.sessionTimeout;
   let received: Buffer = Buffer.alloc(0);
   let step: 'connecting' | 'authenticating' | 'open' = 'connecting';
@@ -64,6 +72,7 @@ export async function openSession(dial: () => Socket, settings: SessionSettings,
     clearInterval(watch);
     socket.destroy();
     opened.reject(reason);
+    ended.resolve(lost);
     for (const each of pending.splice(0)) each.reject(lost);
   }
 
@@ -86,7 +95,8 @@ export async function openSession(dial: () => Socket, settings: SessionSettings,
     const zxid = reader.long();
     const code = reader.int();
     if (xid === XID.auth) return code === 0 ? begin() : lose(new ServerRefusal(code));
-    // Pings are answered out of turn; nothing is watched, so that no other message comes unasked.
+    if (xid === XID.event) return onEvent(decodeEventPath(reader));
+    // Pings are answered out of turn.
     if (xid < 0) return;
     answeredAt = heardAt;
     const next = pending.shift();
@@ -156,6 +166,7 @@ export async function openSession(dial: () => Socket, settings: SessionSettings,
   }
   return {
     isOpen: () => lost === undefined,
+    ended: ended.promise,
     request,
     close: async () => {
       if (lost) return;

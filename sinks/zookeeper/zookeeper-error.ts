@@ -23,6 +23,17 @@ export class ConnectionLost extends Error {
   }
 }
 
+/** Which server the cause is about. */
+export class NotConnected extends Error {
+  override readonly name = 'NotConnected';
+  readonly address: string;
+
+  constructor(address: string, cause: unknown) {
+    super('not connected', { cause });
+    this.address = address;
+  }
+}
+
 /** Of an error of the socket. */
 export function connectionLost({ code = '' }: NodeJS.ErrnoException): ConnectionLost {
   if (isTlsCode(code)) return new ConnectionLost(`the TLS connection failed (${code}); check tls.ca, tls.servername and the certificate`, 'rejected');
@@ -30,11 +41,11 @@ export function connectionLost({ code = '' }: NodeJS.ErrnoException): Connection
 }
 
 /** ZooKeeper's error codes, as its KeeperException has them. */
-export const CODE = { noNode: -101, noAuth: -102, badVersion: -103, nodeExists: -110, notEmpty: -111 } as const;
+export const CODE = { unimplemented: -6, noNode: -101, noAuth: -102, badVersion: -103, nodeExists: -110, notEmpty: -111 } as const;
 
 const KNOWN: Readonly<Record<number, readonly [SinkErrorReason, string]>> = {
   [-4]: ['unavailable', 'the server lost the connection to its leader'],
-  [-6]: ['unsupported', 'the server does not know the request; ZooKeeper 3.5 or newer is needed'],
+  [CODE.unimplemented]: ['unsupported', 'the server does not know the request; ZooKeeper 3.5 or newer is needed'],
   [-7]: ['unavailable', 'the server did not get it done in time'],
   [-8]: ['rejected', 'the server refused the path of a znode'],
   [CODE.noNode]: ['conflict', 'a znode was removed since it was read'],
@@ -56,6 +67,7 @@ const KNOWN: Readonly<Record<number, readonly [SinkErrorReason, string]>> = {
 /** What went wrong at `label`. */
 export function zooKeeperError(label: string, error: unknown): SinkError {
   if (error instanceof SinkError) return error;
+  if (error instanceof NotConnected) return zooKeeperError(`${label} at ${error.address}`, error.cause);
   if (error instanceof ConnectionLost) return new SinkError(error.reason, `${label}: ${error.message}`);
   if (!(error instanceof ServerRefusal)) return new SinkError('unavailable', `${label}: the call failed for an unknown reason`, { cause: error });
   const [reason, message] = KNOWN[error.code] ?? ['rejected', `the server refused with code ${error.code}`];

@@ -6,6 +6,7 @@ import { zookeeper, type ZooKeeperFields } from '../../../sinks/zookeeper.ts';
 import { aclOf, CREATOR_ALL } from '../../../sinks/zookeeper/acl.ts';
 import { createClient } from '../../../sinks/zookeeper/client.ts';
 import { zooKeeperCodec } from '../../../sinks/zookeeper/codec.ts';
+import { createEnsemble } from '../../../sinks/zookeeper/ensemble.ts';
 import { readLogin } from '../../../sinks/zookeeper/login.ts';
 import { newZnodeAcl } from '../../../sinks/zookeeper/options.ts';
 import { createStore } from '../../../sinks/zookeeper/store.ts';
@@ -67,10 +68,7 @@ export async function startBench(fields: ZooKeeperFields): Promise<Bench> {
     connect: () => zookeeper.connect(optionsFor(), as(digest)),
     connectCut: async (cut) => {
       const options = optionsFor();
-      const store = createStore(
-        createClient(options, () => readLogin(options, as(digest))),
-        { chroot: '', acl: newZnodeAcl(options) },
-      );
+      const store = createStore(createClient(createEnsemble(options, () => readLogin(options, as(digest)))), { chroot: '', acl: newZnodeAcl(options) });
       return createCasSink(cutStore(store, cut), zooKeeperCodec);
     },
     connectThrough: async (via) => {

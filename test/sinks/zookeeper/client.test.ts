@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { aclOf, CREATOR_ALL } from '../../../sinks/zookeeper/acl.ts';
 import { createClient, type ZooKeeper } from '../../../sinks/zookeeper/client.ts';
+import { createEnsemble } from '../../../sinks/zookeeper/ensemble.ts';
 import { readLogin } from '../../../sinks/zookeeper/login.ts';
 import { zooKeeperOptions } from '../../../sinks/zookeeper/options.ts';
 import { makeCertificates } from '../../servers/certificates.ts';
@@ -24,7 +25,7 @@ describeWith('zookeeper', 'the client of the zookeeper sink', () => {
 
   function open(more: Readonly<Record<string, unknown>> = {}, resolve: (reference: object) => Promise<string> = async () => 'user:password'): ZooKeeper {
     const options = zooKeeperOptions.parse({ servers: [server.address], auth: { env: 'A' }, connectTimeout: '2s', ...more });
-    const client = createClient(options, () => readLogin(options, resolve));
+    const client = createClient(createEnsemble(options, () => readLogin(options, resolve)));
     onTestFinished(() => client.close());
     return client;
   }
