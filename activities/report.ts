@@ -1,5 +1,6 @@
 import { Context, log } from '@temporalio/activity';
 import type { ReportInput } from './activity-types.ts';
+import { countHeal } from './heal-metrics.ts';
 
 /** One log line and one count for each request that ended. Tenants are in the log and in Temporal's search attributes; as labels their number has no bound. */
 export function report({ tenant, repository, stream, request, outcome }: ReportInput): Promise<void> {
@@ -9,6 +10,8 @@ export function report({ tenant, repository, stream, request, outcome }: ReportI
     stream,
     trigger: request.trigger,
     request: request.id,
+    ...(request.by !== undefined && { by: request.by }),
+    ...(request.force && { force: true }),
     commit: outcome.commit,
     status: outcome.status,
     summary: outcome.summary,
@@ -21,5 +24,6 @@ export function report({ tenant, repository, stream, request, outcome }: ReportI
   for (const target of outcome.targets) {
     meter.createCounter('vartrack_targets', '1', 'Targets of ended requests, by status').add(1, { kind: target.kind, status: target.status });
   }
+  countHeal(meter, request, outcome, new Date());
   return Promise.resolve();
 }

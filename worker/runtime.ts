@@ -1,4 +1,5 @@
 import { makeTelemetryFilterString, Runtime, type LogEntry } from '@temporalio/worker';
+import { HEAL_DURATION, HEAL_DURATION_BUCKETS } from '../activities/heal-metrics.ts';
 import type { Logger } from '../clients/logger.ts';
 
 export interface RuntimeOptions {
@@ -21,7 +22,16 @@ export function installRuntime({ logger, metricsAddress }: RuntimeOptions): void
     shutdownSignals: [],
     telemetryOptions: {
       logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
-      ...(metricsAddress !== undefined && { metrics: { prometheus: { bindAddress: metricsAddress, countersTotalSuffix: true } } }),
+      ...(metricsAddress !== undefined && {
+        metrics: {
+          prometheus: {
+            bindAddress: metricsAddress,
+            countersTotalSuffix: true,
+            // The SDK's own are of milliseconds.
+            histogramBucketOverrides: { [HEAL_DURATION]: HEAL_DURATION_BUCKETS },
+          },
+        },
+      }),
     },
   });
 }
