@@ -1,24 +1,153 @@
+import { Context } from '@temporalio/activity';
+import pLimit from 'p-limit';
+import type { Bundle, Rule, Tenant } from '../domain/bundle.ts';
 import type { TenantCheck } from '../domain/drift.ts';
+import { bounded } from '../domain/status.ts';
 import type { CheckTenantInput } from './activity-types.ts';
+import { attempt } from './attempt.ts';
+import { boundRotated, boundStreams, boundTargets } from './bound-check.ts';
+import { newsOf } from './check-heads.ts';
+import type { CheckMemory } from './check-memory.ts';
+import { checkRotation } from './check-rotation.ts';
+import type { Checked } from './check-target.ts';
+import { checkTargets } from './check-targets.ts';
 import type { ActivityDeps } from './deps.ts';
+import { idWithoutStream, surveyRepository, type Survey } from './survey-repository.ts';
+
+export type CheckDeps = ActivityDeps & { readonly memory: CheckMemory };
+
+const REPOSITORIES_AT_ONCE = 8;
+/** How old the remote's word of which streams there are may be; for targets that somebody names they are mostly known. */
+const HEADS_FOR_GROUPS_MS = 60_000;
+const HEADS_FOR_NAMED_MS = 10 * 60_000;
 
 /** Reads what is due of a tenant's targets and of the heads of its streams; writes nothing. */
-export function checkTenant(deps: ActivityDeps, input: CheckTenantInput): Promise<TenantCheck | { readonly kind: 'gone' }> {
-  if (!deps.bundle().tenants[input.tenant]) return Promise.resolve({ kind: 'gone' });
-  return Promise.resolve({
-    kind: 'checked',
-    at: deps.now().toISOString(),
-    intervals: [],
-    groups: [],
-    targets: [],
-    pollIntervals: [],
-    streams: input.polls.length === 0 ? null : [],
-    polled: [],
-    moreStreams: 0,
-    pollProblems: [],
-    freeze: null,
-    rotated: [],
-    secretVersions: null,
-    notifies: false,
+export async function checkTenant(deps: CheckDeps, input: CheckTenantInput): Promise<TenantCheck | { readonly kind: 'gone' }> {
+  return attempt(`tenant ${input.tenant}`, async ({ signal }) => {
+    const bundle = deps.bundle();
+    const tenant = bundle.tenants[input.tenant];
+    if (!tenant) return { kind: 'gone' };
+    const began = performance.now();
+    const check = await checkDue(deps, bundle, tenant, input, signal);
+    measure(performance.now() - began);
+    return check;
   });
+}
+
+async function checkDue(deps: CheckDeps, bundle: Bundle, tenant: Tenant, input: CheckTenantInput, signal: AbortSignal): Promise<TenantCheck> {
+  const at = deps.now().toISOString();
+  const due = dueOf(tenant, input);
+  const surveys = await surveyAll(deps, bundle, tenant, input, due, signal);
+  const targets = surveys.flatMap((survey) => survey.targets);
+  const checked = await checkTargets(deps, { bundle, tenant: input.tenant, targets }, signal);
+  count(checked);
+
+  const inGroups = checked.filter(({ target }) => due.groups.has(intervalOf(tenant, target.rule)));
+  const groups = [...due.groups].map(([intervalMs, knownDigest]) => ({
+    intervalMs,
+    knownDigest,
+    targets: inGroups.flatMap(({ target }) => (intervalOf(tenant, target.rule) === intervalMs ? [target] : [])),
+  }));
+  const named = checked.flatMap(({ target }) => (isNamed(input, target.id) ? [target] : []));
+  const told = boundTargets(named, groups, deps.fingerprint);
+
+  const polled = surveys.filter((survey) => survey.isPolled);
+  const news = boundStreams(polled.flatMap(({ repository, streams }) => streams.flatMap((stream) => newsOf(repository, stream) ?? [])));
+  const rotations = due.groups.size === 0 ? null : await checkRotation(deps, input.tenant, inGroups, input.secretVersions, signal);
+  const secrets = boundRotated(rotations?.rotated ?? [], rotations?.versions ?? {});
+  return {
+    kind: 'checked',
+    at,
+    intervals: intervalsOf(tenant),
+    groups: told.groups,
+    targets: told.targets,
+    pollIntervals: pollIntervalsOf(tenant),
+    streams: input.polls.length === 0 ? null : news.streams,
+    polled: polled.map(({ repository }) => repository),
+    moreStreams: news.more,
+    pollProblems: bounded([...new Set([...surveys.flatMap(({ problems }) => problems), ...(rotations?.problems ?? [])])], 20, 300),
+    freeze: null,
+    rotated: secrets.rotated,
+    secretVersions: rotations && secrets.versions,
+    notifies: await notifies(deps, bundle, input.tenant, tenant),
+  };
+}
+
+interface Due {
+  /** What is known of them, by the interval. */
+  readonly groups: ReadonlyMap<number, string>;
+  readonly rules: ReadonlySet<string>;
+  /** Repositories whose heads are asked for. */
+  readonly polls: ReadonlySet<string>;
+}
+
+function dueOf(tenant: Tenant, input: CheckTenantInput): Due {
+  const all = intervalsOf(tenant);
+  const asked = input.groups === 'all' ? all.map((intervalMs) => ({ intervalMs, digest: '' })) : input.groups;
+  const groups = new Map(asked.filter(({ intervalMs }) => all.includes(intervalMs)).map(({ intervalMs, digest }) => [intervalMs, digest]));
+  const named = new Set(input.targets.map((id) => id.replace(/\/.*$/s, '')));
+  const rules = watched(tenant).filter(([name, rule]) => groups.has(rule.drift.intervalMs) || named.has(name));
+  const { polls } = input;
+  const repositories = Object.entries(tenant.repositories).filter(([, { pollMs }]) => polls === 'all' || (pollMs !== null && polls.includes(pollMs)));
+  const routed = new Set(Object.values(tenant.rules).map(({ from }) => from.repository));
+  return { groups, rules: new Set(rules.map(([name]) => name)), polls: new Set(repositories.map(([name]) => name).filter((name) => routed.has(name))) };
+}
+
+async function surveyAll(deps: CheckDeps, bundle: Bundle, tenant: Tenant, input: CheckTenantInput, due: Due, signal: AbortSignal): Promise<Survey[]> {
+  const repositories = new Set([...due.polls, ...[...due.rules].flatMap((name) => tenant.rules[name]?.from.repository ?? [])]);
+  const limit = pLimit(REPOSITORIES_AT_ONCE);
+  return Promise.all(
+    [...repositories].map((repository) => {
+      const request = {
+        bundle,
+        tenant: input.tenant,
+        repository,
+        wants: ({ id, rule, policy }: { readonly id: string; readonly rule: string; readonly policy: Rule }): boolean =>
+          due.rules.has(rule) && (due.groups.has(policy.drift.intervalMs) || isNamed(input, id)),
+        polls: due.polls.has(repository),
+        maxAgeMs: due.groups.size > 0 ? HEADS_FOR_GROUPS_MS : HEADS_FOR_NAMED_MS,
+      };
+      return limit(() => surveyRepository(deps, request, signal));
+    }),
+  );
+}
+
+function watched(tenant: Tenant): [string, Rule][] {
+  return Object.entries(tenant.rules).filter(([, { drift }]) => drift.mode !== 'off');
+}
+
+function intervalsOf(tenant: Tenant): number[] {
+  return [...new Set(watched(tenant).map(([, { drift }]) => drift.intervalMs))].toSorted((a, b) => a - b);
+}
+
+function intervalOf(tenant: Tenant, rule: string): number {
+  return tenant.rules[rule]?.drift.intervalMs ?? -1;
+}
+
+function pollIntervalsOf(tenant: Tenant): number[] {
+  const routed = new Set(Object.values(tenant.rules).map(({ from }) => from.repository));
+  const intervals = Object.entries(tenant.repositories).flatMap(([name, { pollMs }]) => (pollMs === null || !routed.has(name) ? [] : [pollMs]));
+  return [...new Set(intervals)].toSorted((a, b) => a - b);
+}
+
+/** By the id as the rule has it, or with the stream that tells it from others. */
+function isNamed({ targets }: CheckTenantInput, id: string): boolean {
+  return targets.some((asked) => asked === id || asked === idWithoutStream(id) || idWithoutStream(asked) === id);
+}
+
+async function notifies({ sinks }: CheckDeps, bundle: Bundle, name: string, tenant: Tenant): Promise<boolean> {
+  const used = new Set(watched(tenant).flatMap(([, rule]) => rule.to.map(({ sink }) => sink)));
+  const found = await Promise.all([...used].map((sink) => sinks.get(bundle, name, sink)));
+  return found.some((sink) => sink.watch !== undefined);
+}
+
+function count(checked: readonly Checked[]): void {
+  const counter = Context.current().metricMeter.createCounter('vartrack_checks', '1', 'Targets that were checked, by kind of sink and what was found');
+  for (const { target } of checked) counter.add(1, { kind: target.kind, status: target.status });
+}
+
+function measure(ms: number): void {
+  Context.current()
+    .metricMeter.createHistogram('vartrack_check_duration', 'float', 's', 'Time of one check of a tenant')
+    .record(ms / 1_000);
 }

@@ -1,5 +1,6 @@
 import type { Activities } from './activity-types.ts';
 import { applyTarget } from './apply-target.ts';
+import { createCheckMemory } from './check-memory.ts';
 import { checkTenant } from './check-tenant.ts';
 import type { ActivityDeps } from './deps.ts';
 import { planStream } from './plan-stream.ts';
@@ -11,6 +12,7 @@ import { startRuns } from './start-runs.ts';
 
 /** The activities as a worker registers them. */
 export function createActivities(deps: ActivityDeps): Activities {
+  const memory = createCheckMemory(deps.git);
   return {
     prepare: (input) => prepare(deps, input),
     applyTarget: (input) => applyTarget(deps, input),
@@ -18,7 +20,7 @@ export function createActivities(deps: ActivityDeps): Activities {
     planStream: (input) => planStream(deps, input),
     requestSync: (input) => requestSync(deps, input),
     report,
-    checkTenant: (input) => checkTenant(deps, input),
+    checkTenant: (input) => checkTenant({ ...deps, memory }, input),
     startRuns: (input) => startRuns(deps, input),
   };
 }

@@ -3,6 +3,7 @@ import { startSync } from '../clients/start-sync.ts';
 import type { StartRunsInput } from './activity-types.ts';
 import { attempt } from './attempt.ts';
 import type { ActivityDeps } from './deps.ts';
+import { idWithoutStream } from './survey-repository.ts';
 
 const CONCURRENCY = 8;
 
@@ -12,7 +13,14 @@ export async function startRuns(deps: ActivityDeps, { tenant, runs }: StartRunsI
     const limit = pLimit(CONCURRENCY);
     const started = await Promise.allSettled(
       runs.map(({ repository, stream, request }) =>
-        limit(() => startSync(deps.client, { tenant, repository, stream }, request, { taskQueue: deps.taskQueue, signal })),
+        limit(() =>
+          startSync(
+            deps.client,
+            { tenant, repository, stream },
+            { ...request, ...(request.only && { only: request.only.map(idWithoutStream) }) },
+            { taskQueue: deps.taskQueue, signal },
+          ),
+        ),
       ),
     );
     const failed = started.find((end) => end.status === 'rejected');

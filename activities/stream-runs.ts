@@ -24,15 +24,16 @@ export interface LastRun {
   readonly closedAt: number | undefined;
 }
 
-/** A run that is started for pull requests that nobody has closed. */
-export interface OpenPullRequest {
+/** A stream by what Temporal knows of it. */
+export interface KnownStream {
   readonly stream: string;
-  readonly number: number;
+  /** That the last run worked toward. */
+  readonly commit: string | undefined;
 }
 
-/** Read of one query: a repository rarely has so many pull requests in the time that Temporal keeps runs. */
+/** Read of one query: a repository rarely has so many runs that were not closed long ago. */
 const MOST_RUNS = 2_000;
-const MOST_PULL_REQUESTS = 200;
+const MOST_STREAMS = 1_000;
 
 /** Null for a stream that never had a run, or none for as long as Temporal keeps them. */
 export async function runsOf(client: Client, { tenant, repository, stream }: StreamName, signal: AbortSignal): Promise<StreamRuns | null> {
@@ -53,12 +54,17 @@ export async function runsOf(client: Client, { tenant, repository, stream }: Str
 }
 
 /**
- * The pull requests of a repository that a run was ever asked for and whose last word was not that they are closed. Forges keep the refs of closed ones
- * for ever, so the remote cannot tell.
+ * The streams of a repository that a run was ever asked for, those of pull requests only if the last word was not that they are closed. Forges keep the
+ * refs of closed ones for ever, so the remote cannot tell; and of the others it cannot while it does not answer. Newest first.
  */
-export async function openPullRequests(client: Client, tenant: string, repository: string, signal: AbortSignal): Promise<OpenPullRequest[]> {
-  const names = `Tenant = ${quoted(tenant)} AND Repository = ${quoted(repository)} AND Stream STARTS_WITH "pr:"`;
-  const runs = await list(client, `WorkflowType = "syncWorkflow" AND ${names}`, MOST_RUNS, signal);
+export async function knownStreams(
+  client: Client,
+  { tenant, repository }: Omit<StreamName, 'stream'>,
+  kind: 'all' | 'pull-requests',
+  signal: AbortSignal,
+): Promise<KnownStream[]> {
+  const names = `WorkflowType = "syncWorkflow" AND Tenant = ${quoted(tenant)} AND Repository = ${quoted(repository)}`;
+  const runs = await list(client, kind === 'all' ? names : `${names} AND Stream STARTS_WITH "pr:"`, MOST_RUNS, signal);
   const newest = new Map<string, WorkflowExecutionInfo>();
   for (const run of runs) {
     const stream = run.typedSearchAttributes.get(searchAttributes.stream);
@@ -67,13 +73,9 @@ export async function openPullRequests(client: Client, tenant: string, repositor
     if (!known || known.startTime < run.startTime) newest.set(stream, run);
   }
   return [...newest]
-    .filter(([, run]) => run.typedSearchAttributes.get(searchAttributes.trigger) !== 'closed')
-    .flatMap(([stream]) => {
-      const number = Number(/^pr:(\d+)$/.exec(stream)?.[1]);
-      return Number.isSafeInteger(number) ? [{ stream, number }] : [];
-    })
-    .toSorted((a, b) => b.number - a.number)
-    .slice(0, MOST_PULL_REQUESTS);
+    .filter(([stream, run]) => !(stream.startsWith('pr:') && run.typedSearchAttributes.get(searchAttributes.trigger) === 'closed'))
+    .map(([stream, run]) => ({ stream, commit: run.typedSearchAttributes.get(searchAttributes.commit) }))
+    .slice(0, MOST_STREAMS);
 }
 
 type RunInfo = Pick<WorkflowExecutionInfo, 'typedSearchAttributes' | 'status'> & { readonly closeTime?: Date | undefined };

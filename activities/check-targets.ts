@@ -1,0 +1,84 @@
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { Bundle } from '../domain/bundle.ts';
+import type { SurveyedStream } from './check-heads.ts';
+import type { CheckMemory } from './check-memory.ts';
+import { checkTarget, type Checked, type CheckWork, type TargetToCheck } from './check-target.ts';
+import type { ActivityDeps } from './deps.ts';
+import type { StreamState } from './stream-state.ts';
+import { runsOf, type StreamRuns } from './stream-runs.ts';
+
+export interface CheckTargetsRequest {
+  readonly bundle: Bundle;
+  readonly tenant: string;
+  readonly targets: readonly TargetToCheck[];
+}
+
+/** Of one sink, so that one that hangs takes no place from the others; its pool says how many calls it really has at the same time. */
+const AT_ONCE_PER_SINK = 16;
+const ASKED_AT_ONCE = 16;
+
+/** Compares every target with what was applied there, by a fresh read of each. */
+export async function checkTargets(
+  deps: ActivityDeps & { readonly memory: CheckMemory },
+  { bundle, tenant, targets }: CheckTargetsRequest,
+  signal: AbortSignal,
+): Promise<Checked[]> {
+  const states = new Map<string, Promise<StreamState>>();
+  const work: CheckWork = {
+    deps,
+    bundle,
+    tenant,
+    memory: deps.memory.of(bundle),
+    stateOf(repository, { stream, event }, commit) {
+      const key = JSON.stringify([repository, stream, commit]);
+      const known = states.get(key) ?? deps.desired.recall({ retired: false, bundle, tenant, repository, event, commit }, signal);
+      states.set(key, known);
+      return known;
+    },
+    signal,
+  };
+  const limits = new Map<string, LimitFunction>();
+  const checked = await Promise.all(
+    targets.map((target) => {
+      const { sink } = target.target;
+      const limit = limits.get(sink) ?? pLimit(AT_ONCE_PER_SINK);
+      limits.set(sink, limit);
+      return limit(async () => ({ asked: target, ...(await checkTarget(work, target)) }));
+    }),
+  );
+  const begun = await beganMeanwhile(
+    deps,
+    tenant,
+    checked.flatMap(({ asked, target }) => (isFine(target.status) ? [] : asked.streams.map((stream) => ({ repository: asked.repository, stream })))),
+    signal,
+  );
+  return checked.map(({ asked, target, secrets }) => {
+    if (isFine(target.status) || !asked.streams.some((stream) => begun.has(stream))) return { target, secrets };
+    const { remedy: _remedy, keys: _keys, moreKeys: _moreKeys, digest: _digest, message: _message, ...rest } = target;
+    return { target: { ...rest, status: 'Syncing' }, secrets };
+  });
+}
+
+/** Streams of which a run has begun since they were asked for: what was found in the middle of its work is nobody's drift. */
+async function beganMeanwhile(
+  { client }: ActivityDeps,
+  tenant: string,
+  streams: readonly { readonly repository: string; readonly stream: SurveyedStream }[],
+  signal: AbortSignal,
+): Promise<ReadonlySet<SurveyedStream>> {
+  const limit = pLimit(ASKED_AT_ONCE);
+  const asked = [...new Map(streams.map((each) => [each.stream, each])).values()];
+  const begun = await Promise.all(
+    asked.map(({ repository, stream }) =>
+      limit(async () => {
+        const now: StreamRuns | null = await runsOf(client, { tenant, repository, stream: stream.stream }, signal);
+        return now?.isRunning === true || now?.runId !== stream.runs?.runId ? [stream] : [];
+      }),
+    ),
+  );
+  return new Set(begun.flat());
+}
+
+function isFine(status: string): boolean {
+  return status === 'InSync' || status === 'Unverifiable' || status === 'Syncing';
+}
