@@ -78,7 +78,7 @@ export function afterCheck(
       healing: withoutForgotten([...records.values()], now),
       wanted: [...state.wanted, ...wanted],
       wantedCount: numbering.count(),
-      ...(thawed && { startAll: { by: 'the end of the freeze' }, asked: asking(state.asked, { everything: true }) }),
+      ...(thawed && { startAll: { by: 'the end of the freeze' } }),
     },
   };
 
@@ -120,7 +120,7 @@ export function afterCheck(
 }
 
 /** A check that failed says nothing about the targets; what was to be looked at again waits. */
-export function afterFailedCheck(state: WatchState, due: DueCheck, problem: string, now: number): WatchState {
+export function afterFailedCheck(state: WatchState, due: DueCheck, problem: string | null, now: number): WatchState {
   const ids = new Set(due.targets);
   const healing = state.healing.map((record) => (ids.has(record.id) ? { ...record, ...laterRecheck(record, { now, intervalMs: USUAL_INTERVAL_MS }) } : record));
   const { everything, targets, forced } = due.taken;

@@ -9,5 +9,7 @@ export const searchAttributes = {
   trigger: defineSearchAttributeKey('Trigger', SearchAttributeType.KEYWORD),
   status: defineSearchAttributeKey('SyncStatus', SearchAttributeType.KEYWORD),
   environments: defineSearchAttributeKey('Environments', SearchAttributeType.KEYWORD_LIST),
+  /** Of a DriftWatch workflow, see `WatchStatus`. */
+  drift: defineSearchAttributeKey('DriftStatus', SearchAttributeType.KEYWORD),
   sinks: defineSearchAttributeKey('Sinks', SearchAttributeType.KEYWORD_LIST),
 } as const;

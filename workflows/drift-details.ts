@@ -1,0 +1,91 @@
+import type { DriftedKey, WatchedStream, WatchedTarget } from '../domain/drift.ts';
+import type { DriftWatchState } from './messages.ts';
+
+const MOST_TARGETS = 60;
+const MOST_STREAMS = 20;
+const MOST_KEYS = 5;
+const MOST_PROBLEMS = 5;
+const LONGEST = 6_000;
+
+export interface TroubleTold {
+  readonly problem: string | null;
+  readonly pollProblems: readonly string[];
+  /** Signals that could not be acted on. */
+  readonly ignored: readonly string[];
+}
+
+/** The page of a watch in the Temporal UI, as Markdown: every target, worst first, and what to do. At most 20,000 bytes. */
+export function describeWatch(state: DriftWatchState, told: TroubleTold): string {
+  const { tenant, pause, freeze, targets, moreTargets, streams } = state;
+  const isCut = targets.length > MOST_TARGETS || moreTargets > 0;
+  return limited(
+    [
+      `**${tenant}**: **${pause ? 'paused' : state.status}**${state.checkedAt ? `, checked ${state.checkedAt}` : ', not checked yet'}`,
+      ...(pause
+        ? [
+            '',
+            `**Paused** since ${pause.since} by ${text(pause.by)}: ${text(pause.reason)}${pause.until ? ` (until ${pause.until})` : ''}. Nothing is written.`,
+          ]
+        : []),
+      ...(freeze ? ['', `**Frozen** until ${freeze.until}: ${text(freeze.reason)}. Nothing is written without force.`] : []),
+      ...(told.problem === null ? [] : ['', `The last check found nothing out: ${text(told.problem)}`]),
+      ...list(told.pollProblems.slice(0, MOST_PROBLEMS).map((why) => `could not be polled: ${text(why)}`)),
+      ...list(streams.slice(0, MOST_STREAMS).map(describeStream)),
+      ...(streams.length > MOST_STREAMS ? ['', `and ${streams.length - MOST_STREAMS} more streams`] : []),
+      ...list(targets.slice(0, MOST_TARGETS).map(describeTarget)),
+      ...(isCut
+        ? ['', `and ${Math.max(0, targets.length - MOST_TARGETS) + moreTargets} more targets, none worse than these; \`vartrack drift ${tenant} --all\``]
+        : []),
+      ...list(told.ignored.map((why) => `ignored a signal: ${text(why)}`)),
+      '',
+      pause
+        ? `\`vartrack resume ${tenant}\` goes on.`
+        : `\`vartrack pause ${tenant} --reason …\` stops every write; \`vartrack heal ${tenant}\` heals now; \`vartrack drift ${tenant}\` tells all keys.`,
+    ].join('\n'),
+  );
+}
+
+function describeStream({ repository, stream, head, state, message, attempts, nextAttemptAt }: WatchedStream): string {
+  const next = nextAttemptAt === undefined ? '' : `, tried again at ${nextAttemptAt}`;
+  const why = message === undefined ? '' : `: ${text(message)}`;
+  return `**${state}** ${code(`${repository}/${stream}`)} is not at its head ${code(head.slice(0, 12))}${why} (attempts: ${attempts}${next})`;
+}
+
+function describeTarget(target: WatchedTarget): string {
+  const { status, environment, sink, kind, place, id, commit, since, keys = [], moreKeys = 0, message, heals = [], nextHealAt } = target;
+  const facts = [
+    ...(commit === undefined ? [] : [`commit ${code(commit.slice(0, 12))}`]),
+    ...(since === undefined ? [] : [`since ${since}`]),
+    ...(keys.length > 0 ? [describeKeys(keys, moreKeys)] : []),
+    ...(status === 'InSync' || heals.length === 0 ? [] : [`healed ${heals.length} times of late${nextHealAt === undefined ? '' : `, next at ${nextHealAt}`}`]),
+    ...(message === undefined ? [] : [text(message)]),
+  ];
+  return `**${status}** ${environment}: ${sink} (${kind}) ${code(place)}, ${code(id)}${facts.length > 0 ? `: ${facts.join('; ')}` : ''}`;
+}
+
+function describeKeys(keys: readonly DriftedKey[], more: number): string {
+  const shown = keys.slice(0, MOST_KEYS).map(({ key, drift }) => `${drift} ${code(key)}`);
+  const left = more + keys.length - shown.length;
+  return `${shown.join(', ')}${left > 0 ? ` and ${left} more keys` : ''}`;
+}
+
+/** Markdown takes lines for a list only after an empty one. */
+function list(items: readonly string[]): string[] {
+  return items.length > 0 ? ['', ...items.map((item) => `- ${item}`)] : [];
+}
+
+function code(words: string): string {
+  return `\`${text(words).replaceAll('`', "'")}\``;
+}
+
+/** Keeps an item one line. */
+function text(words: string): string {
+  return words.replaceAll(/[\r\n]+/g, ' ').slice(0, 500);
+}
+
+/** The commands at the end stay; characters take up to three bytes. */
+function limited(markdown: string): string {
+  if (markdown.length <= LONGEST) return markdown;
+  const end = markdown.slice(markdown.lastIndexOf('\n'));
+  return `${markdown.slice(0, LONGEST - end.length)}\n…\n${end}`;
+}
