@@ -9,6 +9,13 @@ import { SecretError } from './vault/secret-error.ts';
 /** A credential could not be read. The message names the reference; no part of a credential is ever in it. */
 export class CredentialError extends Error {
   override readonly name = 'CredentialError';
+  /** Whether it may be there later without anyone acting: a file may still be mounted or be replaced just now, a variable is never set under a process. */
+  readonly retryable: boolean;
+
+  constructor(message: string, found: 'for good' | 'for now' = 'for good') {
+    super(message);
+    this.retryable = found === 'for now';
+  }
 }
 
 export interface CredentialSources {
@@ -64,10 +71,10 @@ async function fromFile(path: string): Promise<string> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw new CredentialError(`credential file ${path} cannot be read (${code})`);
+    throw new CredentialError(`credential file ${path} cannot be read (${code})`, 'for now');
   }
   // Editors and `echo` end a file with a line break that is no part of the credential.
   const value = text.replace(/\r?\n$/, '');
-  if (value === '') throw new CredentialError(`credential file ${path} is empty`);
+  if (value === '') throw new CredentialError(`credential file ${path} is empty`, 'for now');
   return value;
 }

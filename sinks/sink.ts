@@ -66,7 +66,8 @@ export interface DestinationFields {
 
 /**
  * Reads a credential at the moment of use; one that costs a request may be remembered for a while, but not from before `notBefore` (of `Date.now`),
- * which is for those whose last one was refused. Throws an Error that names the reference, never the value.
+ * which is for those whose last one was refused. Throws an Error that names the reference, never the value; its `retryable` is false where only a person
+ * can mend it (a variable that is not set, a path that Vault does not have or the policy does not allow).
  */
 export type ResolveCredential = (reference: CredentialReference, options?: { readonly notBefore?: number }) => Promise<string>;
 

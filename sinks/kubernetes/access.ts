@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { SinkError } from '../errors.ts';
+import { credentialFailure } from '../read-credential.ts';
 import type { ResolveCredential } from '../sink.ts';
 import type { AccessOptions } from './access-options.ts';
 
@@ -38,9 +39,7 @@ export function createAccess(options: AccessOptions, resolve: ResolveCredential)
       return await current();
     } catch (error) {
       if (known?.access === access) known = undefined;
-      throw error instanceof SinkError
-        ? error
-        : new SinkError('unavailable', `kubernetes: ${error instanceof Error ? error.message : 'a credential cannot be read'}`);
+      throw error instanceof SinkError ? error : credentialFailure('kubernetes', error);
     }
   };
 }

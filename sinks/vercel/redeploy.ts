@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CredentialReference } from '../../domain/bundle.ts';
-import { SinkError } from '../errors.ts';
+import { SinkError, type SinkErrorReason } from '../errors.ts';
+import { credentialFailure } from '../read-credential.ts';
 import type { ResolveCredential } from '../sink.ts';
 
 const ATTEMPTS = 3;
@@ -9,10 +10,11 @@ const ATTEMPTS = 3;
  * Calls a deploy hook, whose URL is a credential: it is in no message. A deployment too many does no harm, so a call whose answer was lost is made again.
  */
 export async function redeploy(label: string, hook: CredentialReference, resolve: ResolveCredential, timeoutMs: number, signal: AbortSignal): Promise<void> {
-  const failed = (why: string): SinkError =>
-    new SinkError('unavailable', `${label}: the variables are written, but no deployment was started: ${why}; start one by hand`);
+  const failed = (why: string, reason: SinkErrorReason = 'unavailable'): SinkError =>
+    new SinkError(reason, `${label}: the variables are written, but no deployment was started: ${why}; start one by hand`);
   const url = await resolve(hook).catch((error: unknown) => {
-    throw failed(error instanceof Error ? error.message : 'the URL of the hook cannot be read');
+    const { reason, message } = credentialFailure('the URL of the hook', error);
+    throw failed(message, reason);
   });
   if (!URL.canParse(url.trim())) throw failed('the credential of redeploy is no URL');
   for (let attempt = 1; ; attempt++) {

@@ -25,6 +25,7 @@ describe('credentials', () => {
 
   test.each(['NOT_THERE', 'EMPTY', 'toString'])('name the variable %s that has none', async (env) => {
     await expect(resolve({ env })).rejects.toThrow(CredentialError);
+    await expect(resolve({ env })).rejects.toMatchObject({ retryable: false });
     await expect(resolve({ env })).rejects.toThrow(env);
   });
 
@@ -38,6 +39,7 @@ describe('credentials', () => {
   test('name the file that is not there, is no file or is empty', async () => {
     await writeFile(join(directory, 'empty'), '\n');
     await expect(resolve({ file: 'absent' })).rejects.toThrow(`${join(directory, 'absent')} cannot be read (ENOENT)`);
+    await expect(resolve({ file: 'absent' })).rejects.toMatchObject({ retryable: true });
     await expect(resolve({ file: '.' })).rejects.toThrow('EISDIR');
     await expect(resolve({ file: 'empty' })).rejects.toThrow('is empty');
   });
@@ -97,6 +99,7 @@ describe('credentials of Vault', () => {
     await vault.put('app/empty', { password: '' });
     await expect(credentials.resolve({ ...reference, vault: 'vault:app/absent#x' })).rejects.toThrow(CredentialError);
     await expect(credentials.resolve({ ...reference, vault: 'vault:app/absent#x' })).rejects.toThrow('app/absent#x: no such secret');
+    await expect(credentials.resolve({ ...reference, vault: 'vault:app/absent#x' })).rejects.toMatchObject({ retryable: false });
     await expect(credentials.resolve({ ...reference, vault: 'vault:app/empty#password' })).rejects.toThrow('the credential is empty');
     await expect(credentials.resolve({ ...reference, vault: 'vault:elsewhere#x' })).rejects.toThrow('its policy lacks: path "secret/data/elsewhere"');
   });
