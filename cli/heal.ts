@@ -66,14 +66,19 @@ function isOver(now: DriftWatchState, before: DriftWatchState | undefined, ids: 
 }
 
 function resultOf(state: DriftWatchState, ids: readonly string[]): CommandResult {
+  const { tenant } = state;
   const targets = meant(state, ids);
   const bad = targets.filter(({ status }) => status === 'Drifted' || status === 'Contested' || status === 'Unknown');
-  const total = targets.length + (ids.length === 0 ? state.moreTargets : 0);
-  const summary =
-    bad.length === 0 ? `${state.tenant}: ${total} of ${total} targets are as they should be, or were never applied` : `${state.tenant}: not all is healed`;
-  const shown = ids.length > 0 || bad.length > 0 ? (bad.length > 0 ? bad : targets) : [];
-  const lines = shown.flatMap((target) => [formatTargetLine(target), ...(target.message === undefined ? [] : [`  ${printable(target.message)}`])]);
-  return { exit: bad.length === 0 ? 'ok' : 'failed', json: { tenant: state.tenant, targets }, text: [summary, ...lines].join('\n') };
+  const unknown = ids.filter((id) => !targets.some((target) => target.id === id));
+  const isWell = bad.length === 0 && unknown.length === 0;
+  const count = targets.length + (ids.length === 0 ? state.moreTargets : 0);
+  const shown = isWell && ids.length === 0 ? [] : bad.length > 0 ? bad : targets;
+  const lines = [
+    isWell ? `${tenant}: ${count} ${count === 1 ? 'target is as it should be' : 'targets are as they should be'}` : `${tenant}: not all is as it should be`,
+    ...shown.flatMap((target) => [formatTargetLine(target), ...(target.message === undefined ? [] : [`  ${printable(target.message)}`])]),
+    ...unknown.map((id) => `${id}: the watch knows of no such target; it was never written`),
+  ];
+  return { exit: isWell ? 'ok' : 'failed', json: { tenant, targets, unknown }, text: lines.join('\n') };
 }
 
 function meant({ targets }: DriftWatchState, ids: readonly string[]): readonly WatchedTarget[] {
