@@ -251,7 +251,13 @@ export async function driftWatchWorkflow(input: DriftWatchInput): Promise<void> 
       streams: state.streams,
       checkedAt: state.checkedAt,
       nextCheckAt: Number.isFinite(next) ? new Date(next).toISOString() : null,
+      ...(isBusy() && { busy: true as const }),
     };
+  }
+
+  function isBusy(): boolean {
+    const { everything, targets, forced } = state.asked;
+    return busy.size > 0 || everything || targets.length > 0 || forced.length > 0 || state.wanted.length > 0;
   }
 
   function show(): void {
