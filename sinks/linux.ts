@@ -67,7 +67,7 @@ const file: Capabilities = { values: 'readable', ownership: 'place', atomicity: 
 export const linux = defineSink<LinuxOptions, LinuxFields>({
   kind: 'linux',
   layouts: { env: file, json: file, yaml: file, toml: file, ini: file, properties: file },
-  notifies: false,
+  notifies: true,
   options,
   destination,
   system: (connection) => (connection.transport === 'local' ? 'this machine' : `${connection.host.toLowerCase()}:${connection.port}`),

@@ -8,6 +8,7 @@ import { readDocument, writeDocument } from '../leaf-document.ts';
 import { CommandFailure, parseReply, type Reply } from './reply.ts';
 import { applyScript, readScript, restoreScript } from './scripts.ts';
 import { MAX_FILE_BYTES, type Shell } from './shell.ts';
+import { watchFiles } from './watch.ts';
 
 export interface LinuxSinkOptions {
   /** Nothing outside of it is touched, whatever links say; the whole file system if not given. */
@@ -145,6 +146,7 @@ export function createLinuxSink(shell: Shell, options: LinuxSinkOptions): Sink {
     read: (place, context) => read(place as Place<LinuxFields>, context),
     apply: (place, plan, context) => apply(place as Place<LinuxFields>, plan, context),
     restore: (place, generation, context) => restore(place as Place<LinuxFields>, generation, context),
+    watch: (places, onChange, signal) => watchFiles(shell, options, places, onChange, signal),
     close: () => shell.close(),
   };
 }

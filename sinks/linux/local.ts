@@ -1,7 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { SinkError } from '../errors.ts';
+import { watchDirectories } from './local-watch.ts';
 import { BOOT } from './scripts.ts';
-import { createCollector, encodeRequest, MAX_OUTPUT_BYTES, MAX_STDERR_BYTES, type Shell, type ShellRequest, type ShellResult } from './shell.ts';
+import {
+  createCollector,
+  encodeRequest,
+  MAX_OUTPUT_BYTES,
+  MAX_STDERR_BYTES,
+  type Shell,
+  type ShellRequest,
+  type ShellResult,
+  type WatchRequest,
+} from './shell.ts';
 
 export interface LocalShellOptions {
   /** The command that runs a script given after `-c`; `sh` by default. */
@@ -53,9 +63,23 @@ export function createLocalShell({ command = ['sh'], path = process.env['PATH'] 
     }
   }
 
+  async function watch(request: WatchRequest): Promise<void> {
+    const closing = new AbortController();
+    const onClose = (): void => closing.abort();
+    if (closed) onClose();
+    running.add(onClose);
+    try {
+      await watchDirectories({ ...request, signal: AbortSignal.any([request.signal, closing.signal]) });
+    } finally {
+      running.delete(onClose);
+    }
+    if (closing.signal.aborted && !request.signal.aborted) throw new SinkError('unavailable', 'the sink was closed');
+  }
+
   return {
     host: '',
     run,
+    watch,
     async close() {
       closed = true;
       for (const stop of running) stop();

@@ -257,8 +257,8 @@ export const applyScript = script(PRELUDE, LOCKED, APPLY);
 /** Puts back what the undo record of one generation holds. */
 export const restoreScript = script(PRELUDE, LOCKED, RESTORE);
 
-// Comments and indentation stay here: the far shell reads its input byte by byte.
-function script(...parts: readonly string[]): string {
+/** Comments and indentation stay here: the far shell reads its input byte by byte. A `\${` stands for `${`. */
+export function script(...parts: readonly string[]): string {
   return parts
     .join('\n')
     .replaceAll('\\${', '${')

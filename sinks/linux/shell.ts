@@ -16,11 +16,26 @@ export interface ShellResult {
   readonly code: number | null;
 }
 
+export interface WatchRequest {
+  /** Absolute paths. */
+  readonly files: readonly string[];
+  /** Nothing outside of it is looked at; `''` is the whole file system. */
+  readonly root: string;
+  /** From now on changes are told; what changed before was not. */
+  readonly onStanding: () => void;
+  readonly onChange: (file: string) => void;
+  readonly signal: AbortSignal;
+  /** Until it stands. */
+  readonly timeoutMs: number;
+}
+
 /** Runs `sh` somewhere. `run` throws a SinkError where it could not be run to its end, or the call was cancelled. */
 export interface Shell {
   /** Where it runs, for messages: `deploy@web1:22`. */
   readonly host: string;
   run(request: ShellRequest): Promise<ShellResult>;
+  /** Tells of changes. Resolves when the signal aborts, or when a directory came or went, so that it has to begin anew. Throws SinkError where it was lost. */
+  watch(request: WatchRequest): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
-import type { Client, ClientChannel } from 'ssh2';
+import type { Client } from 'ssh2';
 import { abortable } from '../abortable.ts';
 import { SinkError } from '../errors.ts';
-import { BOOT } from './scripts.ts';
 import { createCollector, encodeRequest, MAX_OUTPUT_BYTES, MAX_STDERR_BYTES, type Shell, type ShellRequest, type ShellResult } from './shell.ts';
+import { openChannel } from './ssh-channel.ts';
+import { followInotifywait } from './ssh-watch.ts';
 
 export interface SshShellOptions {
   readonly host: string;
@@ -17,7 +18,7 @@ export interface SshShellOptions {
   readonly credentials: () => Promise<{ readonly privateKey?: string; readonly passphrase?: string; readonly password?: string }>;
 }
 
-// sshd allows 10 sessions on a connection (MaxSessions); what goes beyond it is refused.
+// sshd allows 10 sessions on a connection (MaxSessions), of which a watch takes one; what goes beyond it is refused.
 const MAX_CHANNELS = 8;
 const KEEPALIVE_INTERVAL_MS = 5_000;
 
@@ -49,6 +50,18 @@ export function createSshShell(options: SshShellOptions): Shell {
           return await execute(client, { ...request, signal });
         }),
       );
+    },
+    async watch(request) {
+      const signal = AbortSignal.any([request.signal, closing.signal]);
+      const refuse = (): SinkError => new SinkError('unavailable', closing.signal.aborted ? 'the sink was closed' : 'the call was cancelled');
+      try {
+        await abortable(signal, refuse, async () => {
+          const channel = await openChannel(await connected(), { ...request, signal });
+          await followInotifywait(channel, { ...request, signal });
+        });
+      } catch (error) {
+        if (!request.signal.aborted) throw error;
+      }
     },
     async close() {
       closing.abort();
@@ -144,25 +157,5 @@ async function execute(client: Client, request: ShellRequest): Promise<ShellResu
   } finally {
     clearTimeout(timer);
     request.signal.removeEventListener('abort', onAbort);
-  }
-}
-
-async function openChannel(client: Client, request: ShellRequest): Promise<ClientChannel> {
-  const { promise, resolve, reject } = Promise.withResolvers<ClientChannel>();
-  const lost = (): void => reject(new SinkError('unavailable', 'the connection was lost'));
-  const timer = setTimeout(() => reject(new SinkError('unavailable', `no channel within ${request.timeoutMs / 1000} s`)), request.timeoutMs);
-  client.once('close', lost);
-  try {
-    // Quoted for any login shell: the text holds no quote, no exclamation mark and no line break.
-    client.exec(`sh -c '${BOOT}'`, (error, channel) => {
-      if (error) reject(new SinkError('unavailable', `no channel: ${error.message}`, { cause: error }));
-      else resolve(channel);
-    });
-    return await promise;
-  } catch (error) {
-    throw error instanceof SinkError ? error : new SinkError('unavailable', 'the connection was lost', { cause: error });
-  } finally {
-    clearTimeout(timer);
-    client.off('close', lost);
   }
 }

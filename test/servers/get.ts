@@ -4,6 +4,7 @@ import { ferretdb } from './recipes/ferretdb.ts';
 import { gitea } from './recipes/gitea.ts';
 import { helm3 } from './recipes/helm3.ts';
 import { helm4 } from './recipes/helm4.ts';
+import { inotifywait } from './recipes/inotifywait.ts';
 import { kubeApiserver } from './recipes/kube-apiserver.ts';
 import { redis } from './recipes/redis.ts';
 import { seaweedfs } from './recipes/seaweedfs.ts';
@@ -18,6 +19,7 @@ const recipes = {
   temporal,
   redis,
   sshd,
+  inotifywait,
   seaweedfs,
   zookeeper,
   etcd,

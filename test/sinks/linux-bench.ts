@@ -54,7 +54,7 @@ export function localLeg(format: string): ContractLeg {
 
 /** The scripts and the documents are those of the local legs, which try every value by itself. */
 export function sshLeg(format: string): ContractLeg {
-  return { ...legFor(format), values: 'together', connections: 'shared', start: startSshBench };
+  return { ...legFor(format), values: 'together', connections: 'shared', cannot: { ...watchOf(format) }, start: startSshBench };
 }
 
 // In memory where there is such a place: the suite writes thousands of times, and waiting for the disk at each fsync proves nothing here.
