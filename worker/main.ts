@@ -8,7 +8,7 @@ import { loadBundle } from '../clients/bundle.ts';
 import { createCredentials } from '../clients/credentials.ts';
 import { createLogger, type Logger } from '../clients/logger.ts';
 import { readSecretFiles } from '../clients/secret-files.ts';
-import { startDriftWatches } from '../clients/start-drift-watch.ts';
+import { retireDriftWatches, wakeDriftWatches } from '../clients/start-drift-watch.ts';
 import { connectTemporal, registerSearchAttributes } from '../clients/temporal.ts';
 import { parseEnvironment, workerEnvironmentSchema } from '../schemas/environment.ts';
 import { sinkDefinitions } from '../sinks/registry.ts';
@@ -43,11 +43,29 @@ export async function startWorker(env: Readonly<Record<string, string | undefine
     log: (message) => logger.info(message),
     ...(settings.VARTRACK_CODEC_KEY !== undefined && { codecKey: settings.VARTRACK_CODEC_KEY }),
   });
-  await startDriftWatches(temporal.client, Object.keys(holder.current().tenants), settings.VARTRACK_TASK_QUEUE);
-  logger.info({ tenants: Object.keys(holder.current().tenants).length, namespace: temporal.namespace }, 'worker is polling');
+  const tenantsNow = (): string[] => Object.keys(holder.current().tenants);
+  await wakeDriftWatches(temporal.client, tenantsNow(), settings.VARTRACK_TASK_QUEUE);
+  logger.info({ tenants: tenantsNow().length, namespace: temporal.namespace }, 'worker is polling');
   return {
     running: worker.running,
-    reload: () => holder.reload(),
+    async reload() {
+      const before = tenantsNow();
+      if ((await holder.reload()) === 'refused') return 'refused';
+      const now = new Set(tenantsNow());
+      try {
+        await wakeDriftWatches(temporal.client, [...now], settings.VARTRACK_TASK_QUEUE);
+        await retireDriftWatches(
+          temporal.client,
+          before.filter((tenant) => !now.has(tenant)),
+        );
+      } catch (err) {
+        logger.error(
+          { err },
+          'the watches could not be told of the new bundle; each goes by it with its next check, and new tenants are watched when a worker starts',
+        );
+      }
+      return 'reloaded';
+    },
     async stop() {
       await worker.stop();
       await credentials.close();

@@ -7,6 +7,7 @@ import type { Activities, ApplyTargetInput, PreparedRule, PreparedTarget } from 
 import { requestResults } from '../../clients/sync-result.ts';
 import { startSync } from '../../clients/start-sync.ts';
 import { registerSearchAttributes } from '../../clients/temporal.ts';
+import type { TenantCheck } from '../../domain/drift.ts';
 import type { RunOutcome } from '../../domain/status.ts';
 import { recordHistory } from './record-history.ts';
 import type { SyncRequest, SyncResult } from '../../workflows/messages.ts';
@@ -55,7 +56,7 @@ export async function openWorkflowLab(options: WorkflowLabOptions = {}): Promise
         namespace,
         taskQueue,
         workflowBundle,
-        activities: { report: () => Promise.resolve(), ...activities },
+        activities: { report: () => Promise.resolve(), checkTenant: () => Promise.resolve(nothingFound()), startRuns: () => Promise.resolve(), ...activities },
         maxHeartbeatThrottleInterval: '200ms',
         ...options,
       });
@@ -92,6 +93,27 @@ function streamLab(client: Client, taskQueue: string, records: boolean): StreamL
     },
   };
   return lab;
+}
+
+/** A check of a tenant that has no rules. */
+export function nothingFound(found: Partial<TenantCheck> = {}): TenantCheck {
+  return {
+    kind: 'checked',
+    at: new Date().toISOString(),
+    intervals: [],
+    groups: [],
+    targets: [],
+    pollIntervals: [],
+    streams: null,
+    polled: [],
+    moreStreams: 0,
+    pollProblems: [],
+    freeze: null,
+    rotated: [],
+    secretVersions: null,
+    notifies: false,
+    ...found,
+  };
 }
 
 /** A rule with targets named `t0`, `t1`, …, all to be written. */
