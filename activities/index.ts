@@ -1,6 +1,6 @@
 import type { Activities } from './activity-types.ts';
 import { applyTarget } from './apply-target.ts';
-import { createCheckMemory } from './check-memory.ts';
+import { createCheckMemory, type CheckMemory } from './check-memory.ts';
 import { checkTenant } from './check-tenant.ts';
 import type { ActivityDeps } from './deps.ts';
 import { planStream } from './plan-stream.ts';
@@ -10,9 +10,8 @@ import { requestSync } from './request-sync.ts';
 import { restoreTarget } from './restore-target.ts';
 import { startRuns } from './start-runs.ts';
 
-/** The activities as a worker registers them. */
-export function createActivities(deps: ActivityDeps): Activities {
-  const memory = createCheckMemory(deps.git);
+/** The activities as a worker registers them. `memory`: shared with whoever asks the same remotes. */
+export function createActivities(deps: ActivityDeps, memory: CheckMemory = createCheckMemory(deps.git)): Activities {
   return {
     prepare: (input) => prepare(deps, input),
     applyTarget: (input) => applyTarget(deps, input),

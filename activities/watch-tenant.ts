@@ -9,14 +9,13 @@ import type { WatchActivities } from './activity-types.ts';
 import type { ActivityDeps } from './deps.ts';
 import { SUBSCRIPTION_TIMES, type SubscriptionTimes } from './hold-subscription.ts';
 import { createLookout } from './lookout.ts';
-import type { SubscribedTarget } from './subscribed-targets.ts';
+import type { SubscribedTarget, SubscribedTargets } from './subscribed-targets.ts';
 import { createSubscriptions } from './subscriptions.ts';
 import { createWakeBatch } from './wake-batch.ts';
 import type { WatchObserver } from './watch-observer.ts';
 
 export interface WatchOptions {
-  /** Every target of the tenant whose sink may tell of changes. Throws where that cannot be found out now. */
-  readonly targetsOf: (tenant: string, signal: AbortSignal) => Promise<readonly SubscribedTarget[]>;
+  readonly targetsOf: (bundle: Bundle, tenant: string, signal: AbortSignal) => Promise<SubscribedTargets>;
   readonly observer: WatchObserver;
   readonly times?: WatchTimes;
 }
@@ -84,26 +83,24 @@ async function watch(deps: WatchDeps, options: WatchOptions, tenant: string, sig
     times,
   });
 
-  /** Of the last targets that could be found out. */
   let bundle: Bundle | undefined;
+  let known: readonly SubscribedTarget[] = [];
   let refreshAt = 0;
   let failures = 0;
   let refreshing: Promise<void> | undefined;
   async function refresh(): Promise<void> {
     const asked = deps.bundle();
-    try {
-      const targets = await options.targetsOf(tenant, signal);
-      if (signal.aborted) return;
-      lookout.retain(new Set(targets.map(({ id }) => id)));
-      subscriptions.set(asked, targets);
-      bundle = asked;
-      failures = 0;
-      refreshAt = performance.now() + times.refreshMs;
-    } catch (error) {
-      refreshAt = performance.now() + Math.min(times.firstMs * 2 ** failures++, times.refreshMs);
-      if (failures === 1 && !signal.aborted)
-        log.warn('cannot find out what to watch now', { tenant, reason: error instanceof Error ? error.message : 'unknown' });
-    }
+    const found = await options.targetsOf(asked, tenant, signal).catch((error: unknown) => ({ targets: [], problem: String(error) }));
+    if (signal.aborted) return;
+    const ids = new Set(found.targets.map(({ id }) => id));
+    // What could not be found out now is taken to be as it was.
+    known = found.problem === undefined ? found.targets : [...found.targets, ...known.filter(({ id }) => !ids.has(id))];
+    lookout.retain(new Set(known.map(({ id }) => id)));
+    subscriptions.set(asked, known);
+    bundle = asked;
+    failures = found.problem === undefined ? 0 : failures + 1;
+    refreshAt = performance.now() + (failures === 0 ? times.refreshMs : Math.min(times.firstMs * 2 ** (failures - 1), times.refreshMs));
+    if (failures === 1) log.warn('cannot find out all that is to be watched; it is tried again', { tenant, reason: found.problem });
   }
 
   try {
@@ -125,10 +122,11 @@ async function look({ sinks, bundle, fingerprint }: WatchDeps, tenant: string, t
   try {
     const sink = await sinks.get(bundle(), tenant, target.sink);
     const live = await sink.read(target.place, { signal, keys: [], fingerprint });
+    const { policy } = target;
     const { ownership, values: readBack } = target.capabilities;
     return compareWithLedger(
       live,
-      { ownership, readBack, prune: target.prune, isProtected: covers(target.protect), isIgnored: covers(target.ignore) },
+      { ownership, readBack, prune: policy.prune, isProtected: covers(policy.protect), isIgnored: covers(policy.drift.ignore) },
       fingerprint,
     );
   } catch (error) {

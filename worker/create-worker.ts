@@ -1,9 +1,12 @@
 import { type NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { createCheckMemory } from '../activities/check-memory.ts';
 import { createActivities } from '../activities/index.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { createDesiredStates } from '../activities/desired-state.ts';
 import { createPauseReader } from '../activities/pause.ts';
 import { createSinkPool } from '../activities/sink-pool.ts';
+import { subscribedTargets } from '../activities/subscribed-targets.ts';
+import { createWatchActivities, type WatchOptions } from '../activities/watch-tenant.ts';
 import { createCue } from '../clients/cue/cue.ts';
 import { createFingerprint } from '../clients/fingerprint.ts';
 import { createGit } from '../clients/git.ts';
@@ -13,6 +16,7 @@ import type { Bundle } from '../domain/bundle.ts';
 import type { ResolveCredential, SinkDefinition } from '../sinks/sink.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { createSinkMetrics } from './sink-metrics.ts';
+import { createWatchMetrics } from './watch-metrics.ts';
 
 export interface WorkerOptions {
   readonly temporal: Temporal;
@@ -89,13 +93,14 @@ export async function createWorkerParts(
 export async function createWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { deps, warm, close } = await createWorkerParts(options);
   const [workflowBundle] = await Promise.all([options.workflowBundle ?? bundleWorkflows(options.codecKey === undefined ? 'plain' : 'encrypted'), warm()]);
+  const memory = createCheckMemory(deps.git);
+  const targetsOf: WatchOptions['targetsOf'] = (bundle, tenant, signal) => subscribedTargets({ ...deps, memory }, options.definitions, bundle, tenant, signal);
+  const base = { connection: options.native, namespace: options.temporal.namespace, dataConverter: createDataConverter(options.codecKey) };
   const worker = await Worker.create({
-    connection: options.native,
-    namespace: options.temporal.namespace,
+    ...base,
     taskQueue: options.taskQueue,
     workflowBundle,
-    activities: { ...createActivities(deps) },
-    dataConverter: createDataConverter(options.codecKey),
+    activities: { ...createActivities(deps, memory) },
     shutdownGraceTime: '10s',
     shutdownForceTime: '30s',
     // A cancellation reaches an activity with its heartbeats; a newer push waits for no more than this.
@@ -105,13 +110,33 @@ export async function createWorker(options: WorkerOptions): Promise<RunningWorke
     maxConcurrentActivityTaskExecutions: options.maxActivities ?? 200,
     ...(options.maxCachedWorkflows !== undefined && { maxCachedWorkflows: options.maxCachedWorkflows }),
   });
-  const running = worker.run();
+  const watcher = await Worker.create({
+    ...base,
+    taskQueue: watchQueueOf(options.taskQueue),
+    activities: { ...createWatchActivities(deps, { targetsOf, observer: createWatchMetrics() }) },
+    // Another worker takes its subscriptions over at once; nothing of them has to come to an end.
+    shutdownGraceTime: 0,
+    shutdownForceTime: '5s',
+    maxHeartbeatThrottleInterval: '5s',
+    // One for each tenant, for as long as the worker lives: each is a timer and what its sinks have open, and begins too seldom to need more than one poller.
+    maxConcurrentActivityTaskExecutions: 10_000,
+    maxConcurrentActivityTaskPolls: 1,
+  });
+  const workers = [worker, watcher];
+  const ends = workers.map((each) => each.run());
+  // One that stops by itself must not leave the other at work alone.
+  const running = Promise.all(ends).then(() => undefined);
   return {
     running,
     async stop() {
-      if (worker.getState() === 'RUNNING') worker.shutdown();
-      await running.catch(() => undefined);
+      for (const each of workers) if (each.getState() === 'RUNNING') each.shutdown();
+      await Promise.allSettled([...ends, running]);
       await close();
     },
   };
+}
+
+/** As DriftWatchWorkflow names it. */
+function watchQueueOf(taskQueue: string): string {
+  return `${taskQueue}-watch`;
 }

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { SubscribedTarget } from '../../activities/subscribed-targets.ts';
 import { createWatchActivities, type WatchTimes } from '../../activities/watch-tenant.ts';
 import type { SubscriptionState } from '../../activities/watch-observer.ts';
-import type { Bundle } from '../../domain/bundle.ts';
+import type { Bundle, Rule } from '../../domain/bundle.ts';
 import { SinkError } from '../../sinks/errors.ts';
 import { createWatchedSink, fingerprint, type WatchedSink } from './watched-sink.ts';
 
@@ -219,7 +219,7 @@ async function watchOf(places: readonly string[], { sink = createWatchedSink(), 
   const activities = createWatchActivities(
     { bundle: () => bundle, sinks: pool, fingerprint, client },
     {
-      targetsOf: () => (targets instanceof Error ? Promise.reject(targets) : Promise.resolve(targets)),
+      targetsOf: () => Promise.resolve(targets instanceof Error ? { targets: [], problem: targets.message } : { targets }),
       observer: {
         moved(_, from, to) {
           if (from) states[from] = (states[from] ?? 0) - 1;
@@ -277,9 +277,7 @@ async function watchOf(places: readonly string[], { sink = createWatchedSink(), 
       kind: 'redis',
       place: { name, layout: 'hash', fields: {} },
       capabilities: { values: 'readable', ownership: 'keys', atomicity: 'place' },
-      prune: true,
-      protect: [],
-      ignore: ['runtime.*'],
+      policy: { prune: true, protect: [] as string[], drift: { mode: 'heal', intervalMs: 60_000, ignore: ['runtime.*'] } } as unknown as Rule,
     });
     return [...names.map((name) => target(name, 'cache')), ...Object.keys(others).map((name) => target(`in-${name}`, name))];
   }
