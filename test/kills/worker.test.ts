@@ -9,17 +9,22 @@ import { FIRST, goOnWhenAwaited, openLab, SECOND, type Lab } from './lab.ts';
 
 const SINKS = ['cache', 'files', 'bucket'] as const;
 const APPLY_STEPS = [
-  ...SINKS.flatMap((sink) => ['begin', 'before-write', 'after-write', 'end'].map((step) => `apply:${sink}:${step}`)),
+  ...SINKS.flatMap((sink) => stepsOf(sink).map((step) => `apply:${sink}:${step}`)),
   ...['undo', 'intent', 'file', 'commit'].map((step) => `apply:files:before-${step}`),
   ...['claim', 'undo', 'object', 'commit'].map((step) => `apply:bucket:before-${step}`),
 ];
 const RESTORE_STEPS = [
-  ...SINKS.flatMap((sink) => ['begin', 'before-write', 'after-write', 'end'].map((step) => `restore:${sink}:${step}`)),
+  ...SINKS.flatMap((sink) => stepsOf(sink).map((step) => `restore:${sink}:${step}`)),
   ...['file', 'commit'].map((step) => `restore:files:before-${step}`),
   ...['claim', 'undo', 'object', 'commit'].map((step) => `restore:bucket:before-${step}`),
 ];
 /** Steps of the script on the machine: it dies with the worker, or goes on without it. */
 const SCRIPT_STEP = /^(apply|restore):files:before-(undo|intent|file|commit)$/;
+
+/** Between `begin` and the write, and between the write and `end`, is only the activity, the same for every sink; a kind's own steps are at the write. */
+function stepsOf(sink: (typeof SINKS)[number]): readonly string[] {
+  return sink === 'cache' ? ['begin', 'before-write', 'after-write', 'end'] : ['before-write', 'after-write'];
+}
 
 interface Experiment {
   readonly tenant: string;
@@ -91,12 +96,14 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'a worker that is killed', () =
     await expectAtRest(lab, tenant, like as TenantState, leftovers);
   });
 
-  it('leaves every tenant able to go on: the same commit again writes nothing where it is, and gets through where it was refused', async () => {
-    const at = await Promise.all(lab.tenants.map((tenant) => stateOf(lab, tenant)));
+  // All are like the undisturbed by now, so some stand for them: those where something of the attempt may still lie about.
+  it('leaves a tenant able to go on: the same commit again writes nothing where it is, and gets through where it was refused', async () => {
+    const some = experiments.filter(({ point }) => point === 'none' || /:(after-write|before-commit)$/.test(point));
+    const at = await Promise.all(some.map(({ tenant }) => stateOf(lab, tenant)));
     await rm(join(lab.directory, 'refuse'));
-    const again = await Promise.all(experiments.map(async ({ tenant, end }) => [end, (await lab.sync(api, tenant, second)).status]));
-    expect(again).toEqual(experiments.map(({ end }) => [end, end === 'Synced' ? 'Unchanged' : 'Synced']));
-    for (const [index, { tenant, end }] of experiments.entries()) {
+    const again = await Promise.all(some.map(async ({ tenant, end }) => [end, (await lab.sync(api, tenant, second)).status]));
+    expect(again).toEqual(some.map(({ end }) => [end, end === 'Synced' ? 'Unchanged' : 'Synced']));
+    for (const [index, { tenant, end }] of some.entries()) {
       const now = await stateOf(lab, tenant);
       if (end === 'Synced') expect(now.ledgers).toEqual(at[index]?.ledgers);
       else await expectAtRest(lab, tenant, await stateOf(lab, experiments[0]?.tenant ?? ''), [/\.vartrack\.tmp\./]);
