@@ -30,13 +30,16 @@ export async function watching(sink: Sink, files: readonly string[]): Promise<Wa
     told = [];
     return now;
   };
+  const toldOf = async (file: string): Promise<void> => {
+    await expect.poll(() => told, { timeout: 5_000 }).toContain(file);
+  };
   const tells = async (file: string): Promise<readonly string[]> => {
     const lost = ended.then(() => Promise.reject(new Error('the watch ended')));
     lost.catch(() => undefined);
-    await Promise.race([expect.poll(() => told, { timeout: 5_000 }).toContain(file), lost]);
+    await Promise.race([toldOf(file), lost]);
     return since();
   };
-  for (const file of files) await Promise.race([expect.poll(() => told, { timeout: 5_000 }).toContain(basename(file)), ended]);
+  for (const file of files) await Promise.race([toldOf(basename(file)), ended]);
   since();
   return { since, tells, abort: () => abort.abort(), ended };
 }
