@@ -17,7 +17,8 @@ export interface PrepareInput extends StreamName {
 }
 
 export type Prepared =
-  | { readonly kind: 'ready'; readonly commit: string; readonly rules: readonly PreparedRule[] }
+  /** `forced`: what it is written in spite of, for people. */
+  | { readonly kind: 'ready'; readonly commit: string; readonly rules: readonly PreparedRule[]; readonly forced?: string }
   | { readonly kind: 'rejected'; readonly commit?: string; readonly problems: readonly string[] }
   | { readonly kind: 'held'; readonly commit: string; readonly problems: readonly string[] }
   | { readonly kind: 'parked'; readonly why: string }

@@ -9,6 +9,7 @@ import type { Applied, ApplyTargetInput } from './activity-types.ts';
 import { assessTarget } from './assess-target.ts';
 import { attempt, type Attempt } from './attempt.ts';
 import type { ActivityDeps } from './deps.ts';
+import { freezeAt, frozenMessage } from './freeze.ts';
 import { liveDigest } from './live-digest.ts';
 import { newerThan } from './newer-than.ts';
 import { parkedMessage } from './pause.ts';
@@ -25,7 +26,7 @@ export async function applyTarget(deps: ActivityDeps, input: ApplyTargetInput): 
   const { tenant, target } = input;
   return attempt(`rule ${target.rule}: ${target.sink}`, async (own) => {
     // Asked beside the first read; nothing is written before the answer.
-    const allowed = refusePaused(deps, tenant);
+    const allowed = refuseHeldUp(deps, input);
     allowed.catch(() => undefined);
     let secrets: ResolvedSecrets | undefined;
     try {
@@ -37,7 +38,7 @@ export async function applyTarget(deps: ActivityDeps, input: ApplyTargetInput): 
       return await write({ deps, input, own, sink, allowed, rule, target: revealed });
     } catch (error) {
       if (error instanceof SinkError && error.reason === 'unauthorized') deps.sinks.drop(tenant, target.sink);
-      // Whatever else is wrong, a paused tenant parks.
+      // Whatever else is wrong, a paused or frozen tenant parks.
       await allowed;
       throw error;
     } finally {
@@ -46,9 +47,12 @@ export async function applyTarget(deps: ActivityDeps, input: ApplyTargetInput): 
   });
 }
 
-async function refusePaused(deps: ActivityDeps, tenant: string): Promise<void> {
+/** While the tenant is paused or frozen no write begins. What is begun is finished or undone. */
+async function refuseHeldUp(deps: ActivityDeps, { tenant, target, request }: ApplyTargetInput): Promise<void> {
+  const freeze = request.force ? null : freezeAt(deps.bundle(), tenant, target.rule, deps.now());
   const pause = await deps.pauseOf(tenant);
   if (pause) throw ApplicationFailure.nonRetryable(parkedMessage(pause), FAILURE.parked);
+  if (freeze) throw ApplicationFailure.nonRetryable(frozenMessage(freeze), FAILURE.parked);
 }
 
 interface Work {
@@ -56,7 +60,7 @@ interface Work {
   readonly input: ApplyTargetInput;
   readonly own: Attempt;
   readonly sink: Sink;
-  /** Rejects where the tenant is paused (I12). */
+  /** Rejects where the tenant is paused (I12) or frozen. */
   readonly allowed: Promise<void>;
   readonly rule: RuleState;
   readonly target: TargetState;

@@ -11,6 +11,7 @@ import { compareTargets } from './compare-targets.ts';
 import { isNamedByRef } from './compute-stream.ts';
 import { constrainSecrets } from './constrain-secrets.ts';
 import type { ActivityDeps } from './deps.ts';
+import { freezeAt, freezeOf, frozenMessage, frozenWords } from './freeze.ts';
 import { parkedMessage } from './pause.ts';
 import { pinSecrets } from './pin-secrets.ts';
 import { refusalOf } from './refusal-of.ts';
@@ -30,6 +31,11 @@ async function prepareStream(deps: ActivityDeps, input: PrepareInput, own: Attem
   const bundle = deps.bundle();
   const { tenant, repository: repositoryName, request } = input;
   let commit: string | undefined;
+  const freeze = freezeOf(bundle, tenant, deps.now());
+  if (freeze && !request.force) {
+    const pause = await pausing;
+    return { kind: 'parked', why: pause ? parkedMessage(pause) : frozenMessage(freeze) };
+  }
   try {
     const repository = repositoryOf({ bundle, tenant, repository: repositoryName });
     const retired = request.trigger === 'closed';
@@ -43,7 +49,7 @@ async function prepareStream(deps: ActivityDeps, input: PrepareInput, own: Attem
     if (state.rules.length === 0) return { kind: 'nothing', commit, why: state.unrouted.join('; ') || 'no rule takes this ref' };
     const pins = await pinSecrets(deps.secrets, tenant, state.rules, signal);
     await constrainSecrets(deps.secrets, tenant, pins, own);
-    return await compareTargets(deps, input, state, pins, signal);
+    return parkFrozen(deps, input, await compareTargets(deps, input, state, pins, signal));
   } catch (error) {
     // A paused tenant parks also while Git does not answer.
     const pause = await pausing;
@@ -52,6 +58,17 @@ async function prepareStream(deps: ActivityDeps, input: PrepareInput, own: Attem
     if (refusal) return refusal;
     throw error;
   }
+}
+
+/** A run changes its rules together or not at all: while one is frozen that has something to write, none is written. */
+function parkFrozen(deps: ActivityDeps, { tenant, request }: PrepareInput, prepared: Prepared): Prepared {
+  if (prepared.kind !== 'ready') return prepared;
+  const writing = prepared.rules.filter(({ targets }) => targets.some(({ change }) => change !== 'unchanged'));
+  const [bundle, at] = [deps.bundle(), deps.now()];
+  const [frozen] = writing.flatMap(({ rule }) => freezeAt(bundle, tenant, rule, at) ?? []);
+  if (frozen === undefined) return prepared;
+  if (request.force) return { ...prepared, forced: `forced by ${request.by ?? 'somebody'} while ${frozenWords(frozen)}` };
+  return { kind: 'parked', why: frozenMessage(frozen) };
 }
 
 /** The commit that a heal works at: what its targets were written at, wherever the stream is now. */

@@ -45,6 +45,7 @@ withRef(answering(program.command('plan')))
 withRef(answering(program.command('sync')))
   .description('bring a stream to its head now, and wait for how that ends')
   .option('--allow-deletes', 'allow this run to delete more than limits.deletes')
+  .option('--force', 'also in a freeze; who asked is recorded')
   .option('--no-wait', 'do not wait for the end')
   .action((tenant: string, repository: string, ref: string | undefined, options: SyncOptions & AnswerOptions) =>
     runCommand(options, async () => {

@@ -17,6 +17,7 @@ import { lacksKey, withTemporal } from './with-temporal.ts';
 export interface SyncOptions extends RefChoice {
   readonly bundle?: string;
   readonly allowDeletes?: boolean;
+  readonly force?: boolean;
   readonly wait: boolean;
 }
 
@@ -30,6 +31,7 @@ export async function runSync(tenant: string, repository: string, options: SyncO
     ref: chosen.event,
     by: currentUser(),
     ...(options.allowDeletes && { deletesAllowed: true }),
+    ...(options.force && { force: true }),
   };
   return withTemporal(codecKey, async (temporal) => {
     await checkCodecKey(temporal, tenant, codecKey);

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { Bundle } from '../domain/bundle.ts';
 import { checkBundle } from '../domain/bundle-checks.ts';
+import { freezeProblems } from '../domain/freeze.ts';
 import { InvalidInput, type Problem } from '../domain/problem.ts';
 import type { PlaceRules } from '../domain/target-checks.ts';
 import { formatPath, parsePath } from '../domain/value.ts';
@@ -10,6 +11,7 @@ import { createBundleSchema } from '../schemas/bundle.ts';
 import { explainIssue, splitIssue } from '../schemas/explain-issue.ts';
 import type { SinkSchema } from '../schemas/sink-schemas.ts';
 import { readBundleDocument, type BundleDocument } from './bundle-document.ts';
+import { cronProblem } from './cron.ts';
 import { matchGlob } from './glob.ts';
 import { withoutBroken } from './sound-part.ts';
 
@@ -26,14 +28,18 @@ export function parseBundle(text: string, file: string, sinks: BundleSinks): Par
   const schema = createBundleSchema(sinks);
   const result = schema.safeParse(document.data, { error: explainIssue });
   if (result.success) {
-    const problems = located(checkBundle(result.data, sinks, matchGlob), document);
+    const problems = located(check(result.data, sinks), document);
     return problems.length === 0 ? { bundle: bindVaultReferences(result.data), problems: [] } : { bundle: null, problems: sorted(problems) };
   }
   const problems = result.error.issues.flatMap((issue) => problemsOf(issue, document));
   // What is sound is checked as well, so that a person mends everything in one round.
   const sound = schema.safeParse(withoutBroken(document.data, result.error.issues), { error: explainIssue });
-  const further = sound.success ? located(checkBundle(sound.data, sinks, matchGlob), document) : [];
+  const further = sound.success ? located(check(sound.data, sinks), document) : [];
   return { bundle: null, problems: sorted([...problems, ...further]) };
+}
+
+function check(bundle: Bundle, sinks: BundleSinks): readonly Problem[] {
+  return [...checkBundle(bundle, sinks, matchGlob), ...freezeProblems(bundle, cronProblem)];
 }
 
 /** Reads the bundle's file. Throws InvalidInput with every problem. */

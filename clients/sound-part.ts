@@ -26,6 +26,11 @@ function removeTop(copy: Record<string, unknown>, field: string): void {
 }
 
 function removeEntry(tenant: Record<string, unknown>, section: string, name: string): void {
+  // An open window is of no use to the other checks.
+  if (section === 'freeze') {
+    delete tenant[section];
+    return;
+  }
   const entries = tenant[section];
   if (!isMap(entries)) {
     delete tenant[section];

@@ -25,6 +25,19 @@ export interface Tenant {
   readonly secretManagers: Readonly<Record<string, SecretManager>>;
   readonly sinks: Readonly<Record<string, SinkConnection>>;
   readonly rules: Readonly<Record<string, Rule>>;
+  /** Times in which nothing of the tenant is written without force. */
+  readonly freeze?: readonly FreezeWindow[];
+}
+
+/** A time that comes again and again. */
+export interface FreezeWindow {
+  /** When it begins: cron of five fields, by the clock of `timeZone`. */
+  readonly from: string;
+  /** How long it lasts, as time that passes, whatever the clock does meanwhile. */
+  readonly forMs: number;
+  /** IANA name. */
+  readonly timeZone: string;
+  readonly reason: string;
 }
 
 export interface Repository {
@@ -84,6 +97,8 @@ export interface Rule {
   readonly onExisting: 'refuse' | 'overwrite';
   readonly onFailure: 'compensate' | 'continue' | 'halt';
   readonly drift: { readonly mode: 'heal' | 'warn' | 'off'; readonly intervalMs: number; readonly ignore: readonly string[] };
+  /** Times in which no target of the rule is written without force, beside those of the tenant. */
+  readonly freeze?: readonly FreezeWindow[];
   /** How long retries of one write may go on before it counts as failed for good. */
   readonly timeoutMs: number;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Bundle } from '../domain/bundle.ts';
 import { credentialReference } from './credential-reference.ts';
+import { freeze } from './freeze.ts';
 import { named } from './name.ts';
 import { repository } from './repository.ts';
 import { ruleSchema } from './rule.ts';
@@ -26,6 +27,7 @@ export function createBundleSchema(sinks: SinkSchemas): z.ZodType<Bundle> {
       rules: named(ruleSchema(destination(sinks)))
         .default({})
         .describe('Files of a repository → environments → destinations'),
+      freeze: freeze.exactOptional(),
     }),
   );
   return z

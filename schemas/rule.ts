@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { DeleteLimit, Destination, FilePattern, Rule } from '../domain/bundle.ts';
 import { duration } from './duration.ts';
+import { freeze } from './freeze.ts';
 import { name } from './name.ts';
 
 const format = z.enum(['yaml', 'json', 'toml', 'dotenv', 'ini', 'properties', 'hcl', 'xml']);
@@ -81,6 +82,7 @@ export function ruleSchema(destination: z.ZodType<Destination>): z.ZodType<Rule>
           ignore: z.array(z.string().min(1)).default([]).describe('Globs over dotted keys whose drift does not count'),
         })
         .prefault({}),
+      freeze: freeze.exactOptional(),
       timeout: duration.prefault('2m').describe('How long retries of one write may go on'),
     })
     .transform(({ timeout, drift: { interval, ...drift }, ...rest }) => ({ ...rest, drift: { ...drift, intervalMs: interval }, timeoutMs: timeout }));

@@ -137,7 +137,8 @@ export async function syncWorkflow(input: SyncInput): Promise<SyncResult> {
     }
     const failures = results.flatMap(({ failure }) => failure ?? []);
     const undone = failures.length === 0 ? [] : await settleDebts(interrupted);
-    const outcome = { ...outcomeOfWrites(results, undone), commit };
+    const written = outcomeOfWrites(results, undone);
+    const outcome = { ...written, ...(prepared.forced !== undefined && { summary: `${written.summary}; ${prepared.forced}` }), commit };
     // Still owing, or cancelled throughout: it was interrupted, and the newer request undoes or overwrites what stands there.
     const taken = failures.length > 0 && (debts.size > 0 || failures.every(({ kind }) => kind === 'cancelled'));
     if (taken) return { ...outcome, status: 'Superseded', summary: gaveWay().summary, problems: [] };

@@ -19,7 +19,7 @@ export const SINK_PARTS = [
 // Names and shapes of messages, no workflow code.
 const WORKFLOW_NAMES = ['workflows/messages.ts', 'workflows/search-attributes.ts'];
 const FORMAT_LIBRARIES = ['yaml', 'jsonc-parser', 'toml-eslint-parser', 'smol-toml', 'ini', 'dotenv', 'properties-file', 'saxes'];
-const SYSTEM_LIBRARIES = ['picomatch', 'ssh2', 'undici', 'pino', 'prom-client'];
+const SYSTEM_LIBRARIES = ['croner', 'picomatch', 'ssh2', 'undici', 'pino', 'prom-client'];
 const API_CLIENTS = [
   'bundle',
   'bundle-holder',
@@ -97,6 +97,7 @@ const TEMPORAL_CLIENTS = ['temporal', 'payload-codec', 'pending-activities', 'st
 
 /** Which packages only named files may use at run time, so that one outside system has one client. */
 export const singleHomes: Readonly<Record<string, readonly string[]>> = {
+  croner: ['clients/cron.ts'],
   '@temporalio/client': TEMPORAL_CLIENTS,
   '@temporalio/common': TEMPORAL_CLIENTS,
   '@temporalio/envconfig': TEMPORAL_CLIENTS,
