@@ -16,8 +16,8 @@ export type LedgerView =
   /** A write is under way, or was left half-done. */
   | { readonly kind: 'writing' }
   | { readonly kind: 'no-ledger' }
-  /** `digest`: one text for all that differs, as it is now, and for the ledger that it differs from. */
-  | { readonly kind: 'differs'; readonly digest: string };
+  /** `digest`: one text for all that differs, as it is now; `generation` is that of the ledger that it differs from. */
+  | { readonly kind: 'differs'; readonly digest: string; readonly generation: number };
 
 /**
  * Whether a place is as its ledger says, without Git: what a wake-up is worth. It errs to the side of `differs`, as for a key that is kept and not
@@ -46,5 +46,6 @@ export function compareWithLedger(live: LiveState, terms: LedgerTerms, fingerpri
   const isCorrupt = corrupt !== undefined && owned.length > 0;
   if (differing.length === 0 && !isCorrupt) return { kind: 'agrees' };
   const found = differing.toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return { kind: 'differs', digest: fingerprint(JSON.stringify([ledger.generation, ledger.write, corrupt ?? null, found])) };
+  const { generation, write } = ledger;
+  return { kind: 'differs', digest: fingerprint(JSON.stringify([generation, write, corrupt ?? null, found])), generation };
 }

@@ -4,7 +4,7 @@ import type { LedgerView } from './compare-with-ledger.ts';
 export interface WakeMemory {
   readonly hadLedger: boolean;
   /** What was told and not seen healed since, when (milliseconds), and how often. */
-  readonly told?: { readonly digest: string; readonly at: number; readonly times: number };
+  readonly told?: { readonly digest: string; readonly generation: number | null; readonly at: number; readonly times: number };
 }
 
 export type Wake = { readonly kind: 'no' } | { readonly kind: 'now' } | { readonly kind: 'look-again'; readonly at: number };
@@ -21,16 +21,17 @@ export function decideWake(memory: WakeMemory, view: LedgerView, now: number): {
   if (view.kind === 'writing') return { memory: { ...memory, hadLedger: true }, wake: { kind: 'no' } };
   if (view.kind === 'agrees') return { memory: { hadLedger: true }, wake: { kind: 'no' } };
   if (view.kind === 'no-ledger' && !memory.hadLedger) return { memory, wake: { kind: 'no' } };
-  const digest = view.kind === 'no-ledger' ? 'gone' : view.digest;
+  const [digest, generation] = view.kind === 'no-ledger' ? ['gone', null] : [view.digest, view.generation];
   const { told } = memory;
   if (told?.digest === digest) {
     const isDue = now >= told.at + Math.min(SHORTEST_MS * 2 ** (told.times - 1), LONGEST_MS);
     return isDue ? tell(digest, told.times + 1) : { memory, wake: { kind: 'no' } };
   }
-  if (told && now < told.at + SHORTEST_MS) return { memory, wake: { kind: 'look-again', at: told.at + SHORTEST_MS } };
+  // Another generation: it was healed, and drifted again before anybody saw that.
+  if (told && told.generation === generation && now < told.at + SHORTEST_MS) return { memory, wake: { kind: 'look-again', at: told.at + SHORTEST_MS } };
   return tell(digest, 1);
 
   function tell(what: string, times: number): ReturnType<typeof decideWake> {
-    return { memory: { hadLedger: true, told: { digest: what, at: now, times } }, wake: { kind: 'now' } };
+    return { memory: { hadLedger: true, told: { digest: what, generation, at: now, times } }, wake: { kind: 'now' } };
   }
 }

@@ -5,7 +5,7 @@ import { decideWake, NOTHING_SEEN, type WakeMemory } from '../../domain/decide-w
 const agrees: LedgerView = { kind: 'agrees' };
 const writing: LedgerView = { kind: 'writing' };
 const gone: LedgerView = { kind: 'no-ledger' };
-const drift = (digest: string): LedgerView => ({ kind: 'differs', digest });
+const drift = (digest: string, generation = 7): LedgerView => ({ kind: 'differs', digest, generation });
 
 describe('the tenant hears of a target', () => {
   it('at once when it drifts, and again when it drifts the same way after it was healed', () => {
@@ -32,8 +32,8 @@ describe('the tenant hears of a target', () => {
     expect(play([0, drift('a')], [300, drift('b')], [600, drift('c')], [1_000, drift('c')])).toEqual(['now', 'at 1000', 'at 1000', 'now']);
   });
 
-  it('of another drift that came while a heal was at work, whose ledger is a new one', () => {
-    expect(play([0, drift('7:a')], [400, writing], [500, drift('8:a')], [1_000, drift('8:a')])).toEqual(['now', 'no', 'at 1000', 'now']);
+  it('at once of a drift that came while a heal was at work, whose ledger is a new one', () => {
+    expect(play([0, drift('7:a')], [400, writing], [500, drift('8:a', 8)], [600, drift('8:b', 8)])).toEqual(['now', 'no', 'now', 'at 1500']);
   });
 });
 
