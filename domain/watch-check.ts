@@ -86,7 +86,7 @@ export function afterCheck(
     const old = before.get(target.id)?.target;
     const record = records.get(target.id);
     if (isOutdated(record, circumstances.askedAt)) return old ?? { ...target, status: 'Healing', since: iso(now) };
-    const forced = due.taken.forced.find(({ targets }) => targets === undefined || targets.includes(target.id));
+    const forced = due.taken.forced.find(({ targets }) => targets === undefined || targets.some((asked) => isNameOf(asked, target.id)));
     const decided = decideHeal(target, record, {
       now,
       askedAt: circumstances.askedAt,
@@ -125,6 +125,11 @@ export function afterFailedCheck(state: WatchState, due: DueCheck, problem: stri
   const healing = state.healing.map((record) => (ids.has(record.id) ? { ...record, ...laterRecheck(record, { now, intervalMs: USUAL_INTERVAL_MS }) } : record));
   const { everything, targets, forced } = due.taken;
   return { ...state, healing, problem, asked: asking(state.asked, { everything, targets, forced }) };
+}
+
+/** A target of one of several streams is also called by the name without it. */
+function isNameOf(asked: string, id: string): boolean {
+  return asked === id || id.startsWith(`${asked}@`);
 }
 
 function isThawed(freeze: Freeze | null, forced: ForcedHeal | undefined): boolean {
