@@ -8,9 +8,11 @@ import { consulCodec, MAX_VALUE_BYTES } from './consul/codec.ts';
 import { consulOptions, systemOf } from './consul/options.ts';
 import { entryName, isReserved, MAX_ENTRY_NAME_BYTES, placeNameProblem } from './consul/place-names.ts';
 import { createConsulStore } from './consul/store.ts';
+import { createWatch } from './consul/watch.ts';
 import { SinkError } from './errors.ts';
 import { documentProblem, renderLeaf } from './leaf-document.ts';
 import { defineSink } from './sink.ts';
+import { watchable } from './watchable.ts';
 
 const destination = z.strictObject({
   layout: z.enum(['keys', 'document']).default('keys').describe('keys: the place is a prefix of one key for each value; document: it is one key'),
@@ -30,7 +32,7 @@ export const consul = defineSink({
     keys: { values: 'readable', ownership: 'keys', atomicity: 'key' },
     document: { values: 'readable', ownership: 'place', atomicity: 'place' },
   },
-  notifies: false,
+  notifies: true,
   options: consulOptions,
   destination,
   system: systemOf,
@@ -60,5 +62,8 @@ export const consul = defineSink({
     return bytes > MAX_KEYS_BYTES ? `its keys and values have ${bytes} bytes, above the limit of ${MAX_KEYS_BYTES} for one prefix; split it` : null;
   },
 
-  connect: async (options, resolve) => createCasSink(createConsulStore(createConsulClient(options, resolve)), consulCodec),
+  connect: async (options, resolve) => {
+    const watch = createWatch((maxSockets) => createConsulClient(options, resolve, maxSockets));
+    return watchable(`consul ${systemOf(options)}`, createCasSink(createConsulStore(createConsulClient(options, resolve)), consulCodec), watch);
+  },
 });

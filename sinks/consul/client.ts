@@ -8,20 +8,46 @@ import { connectionError, refusalError } from './consul-error.ts';
 import { encodeOperations, type Operation } from './operations.ts';
 import type { ConsulOptions } from './options.ts';
 
-/** The two requests that the sink makes. Both throw SinkError and stop at the signal; neither is ever repeated. */
+/** The requests that the sink makes. All throw SinkError and stop at the signal; none is ever repeated. */
 export interface ConsulClient {
   /** All operations or none. Throws `conflict` where a condition did not hold. Gives the text of the answer. */
   transact(label: string, operations: readonly Operation[], signal: AbortSignal): Promise<string>;
   /** Puts one value, which may be larger than a transaction takes; false if the key has another index. */
   put(label: string, key: string, put: { readonly value: Buffer; readonly flags: string; readonly index: string }, signal: AbortSignal): Promise<boolean>;
+  /** How a key, or all that begins with a prefix, stands; after `after`, as soon as it is at another index, or when `waitMs` are over. */
+  ask(label: string, asked: Asked, after: { readonly index: string; readonly waitMs: number } | null, signal: AbortSignal): Promise<Standing>;
   close(): Promise<void>;
+}
+
+export type Asked = { readonly key: string } | { readonly prefix: string };
+
+export interface Standing {
+  /** Of the last change; decimal, since it has 64 bits. Where nothing is there, of any change in the store. */
+  readonly index: string;
+  readonly isThere: boolean;
+}
+
+interface Message {
+  readonly method: 'GET' | 'PUT';
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+  /** How long the server may take on purpose. */
+  readonly waitMs?: number;
+}
+
+interface Answer {
+  /** 404 is one to a GET. */
+  readonly status: number;
+  readonly text: string;
+  readonly index: string | undefined;
 }
 
 // A token that was rotated is picked up that soon; one that is refused, with the next request.
 const TOKEN_FOR_MS = 60_000;
 
 /** The library is loaded, and credentials are read, when the first request is made. */
-export function createConsulClient(options: ConsulOptions, resolve: ResolveCredential): ConsulClient {
+export function createConsulClient(options: ConsulOptions, resolve: ResolveCredential, maxSockets = MAX_SOCKETS): ConsulClient {
   const closing = new AbortController();
   const agents = new Set<Agent>();
   let opened: Promise<Opened> | undefined;
@@ -36,7 +62,7 @@ export function createConsulClient(options: ConsulOptions, resolve: ResolveCrede
     const [undici, ...pems] = await Promise.all([import('undici'), ...[ca, cert, key].map(read)]);
     const given = Object.entries({ ca: pems[0], cert: pems[1], key: pems[2], servername }).filter(([, value]) => value !== undefined);
     const connect = { timeout: options.connectTimeout, ...Object.fromEntries(given) };
-    const agent = new undici.Agent({ connect, headersTimeout: options.requestTimeout, bodyTimeout: options.requestTimeout, connections: MAX_SOCKETS });
+    const agent = new undici.Agent({ connect, headersTimeout: options.requestTimeout, bodyTimeout: options.requestTimeout, connections: maxSockets });
     agents.add(agent);
     return { agent, request: undici.request };
   }
@@ -51,11 +77,12 @@ export function createConsulClient(options: ConsulOptions, resolve: ResolveCrede
     });
   }
 
-  async function send(label: string, path: string, query: Readonly<Record<string, string>>, body: string | Buffer, signal: AbortSignal): Promise<string> {
+  async function send(label: string, { method, path, query, body = '', waitMs = 0 }: Message, signal: AbortSignal): Promise<Answer> {
     const { datacenter: dc, namespace: ns, partition } = options;
     const scope = Object.entries({ ...query, dc, ns, partition }).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
     const url = `${new URL(options.url).origin}${path}?${new URLSearchParams(scope as [string, string][]).toString()}`;
-    const limit = AbortSignal.any([signal, closing.signal, AbortSignal.timeout(options.connectTimeout + options.requestTimeout)]);
+    const headersTimeout = waitMs + options.requestTimeout;
+    const limit = AbortSignal.any([signal, closing.signal, AbortSignal.timeout(options.connectTimeout + headersTimeout)]);
     const refuse = (): SinkError =>
       new SinkError(
         'unavailable',
@@ -70,9 +97,11 @@ export function createConsulClient(options: ConsulOptions, resolve: ResolveCrede
       // Credentials are read without a signal.
       const [{ agent, request }, secret] = await abortable(limit, refuse, () => Promise.all([mine, tokenText()]));
       const headers = secret === undefined ? {} : { 'x-consul-token': secret };
-      const answer = await request(url, { method: 'PUT', body, headers, dispatcher: agent, signal: limit });
+      const content = method === 'PUT' ? { body } : {};
+      const answer = await request(url, { method, ...content, headers, headersTimeout, dispatcher: agent, signal: limit });
       const text = await answer.body.text();
-      if (answer.statusCode === 200) return text;
+      if (answer.statusCode === 200 || (answer.statusCode === 404 && method === 'GET'))
+        return { status: answer.statusCode, text, index: headerOf(answer, 'x-consul-index') };
       if (answer.statusCode === 403) token = undefined;
       throw refusalError(label, { status: answer.statusCode, text, retryAfter: headerOf(answer, 'retry-after') });
     } catch (error) {
@@ -93,10 +122,23 @@ export function createConsulClient(options: ConsulOptions, resolve: ResolveCrede
   }
 
   return {
-    transact: (label, operations, signal) => send(label, '/v1/txn', { consistent: '' }, encodeOperations(operations), signal),
+    transact: async (label, operations, signal) => {
+      const query = { consistent: '' };
+      return (await send(label, { method: 'PUT', path: '/v1/txn', query, body: encodeOperations(operations) }, signal)).text;
+    },
     put: async (label, key, { value, flags, index }, signal) => {
-      const path = `/v1/kv/${key.split('/').map(encodeURIComponent).join('/')}`;
-      return (await send(label, path, { cas: index, flags }, value, signal)).trim() === 'true';
+      const { text } = await send(label, { method: 'PUT', path: pathOf(key), query: { cas: index, flags }, body: value }, signal);
+      return text.trim() === 'true';
+    },
+    ask: async (label, asked, after, signal) => {
+      // Of a prefix the names alone, and of folders below it one.
+      const what = 'key' in asked ? { path: pathOf(asked.key), query: {} } : { path: pathOf(asked.prefix), query: { keys: '', separator: '/' } };
+      const waiting = after ? { index: after.index, wait: `${after.waitMs}ms` } : {};
+      // The server adds up to a sixteenth, so that not all come back at once.
+      const waitMs = after ? Math.ceil((after.waitMs * 17) / 16) : 0;
+      const { status, index = '' } = await send(label, { method: 'GET', path: what.path, query: { ...what.query, ...waiting }, waitMs }, signal);
+      if (!/^\d+$/.test(index)) throw new SinkError('unavailable', `${label}: the answer is none of Consul's; check url`);
+      return { index, isThere: status === 200 };
     },
     close: async () => {
       closing.abort();
@@ -106,6 +148,10 @@ export function createConsulClient(options: ConsulOptions, resolve: ResolveCrede
 }
 
 const MAX_SOCKETS = 16;
+
+function pathOf(key: string): string {
+  return `/v1/kv/${key.split('/').map(encodeURIComponent).join('/')}`;
+}
 
 interface Opened {
   readonly agent: Agent;

@@ -11,7 +11,7 @@ import { removalCases } from './contract/removing.ts';
 import { restoreCases } from './contract/restoring.ts';
 import { createScenarios } from './contract/scenario.ts';
 import { valueCases } from './contract/values.ts';
-import { watchCases } from './contract/watch.ts';
+import { canWatch, watchCases } from './contract/watch.ts';
 import { writingCases } from './contract/writing.ts';
 
 /** One layout of one kind, as the suite runs it against a real server. */
@@ -110,7 +110,7 @@ export function describeSinkContract(name: string, leg: ContractLeg): void {
     if (leg.cuts === true) describe('cuts', () => cutCases(scenarios));
     if (leg.faults) describe('faults', () => faultCases(scenarios));
     describe('values', () => valueCases(scenarios));
-    if (leg.definition.notifies && leg.cannot?.watch === undefined) describe('watching', () => watchCases(scenarios));
+    if (canWatch(leg)) describe('watching', () => watchCases(scenarios));
     describe('failures', () => failureCases(scenarios));
   });
 }

@@ -32,16 +32,21 @@ test('a request carries the token in its header and the scope in its query, and 
   const seen: Pick<IncomingMessage, 'method' | 'url' | 'headers'>[] = [];
   const url = await serve(({ method, url: path, headers }, answer) => {
     seen.push({ method, url: path, headers });
+    answer.setHeader('x-consul-index', '3');
     answer.end('true');
   });
   const client = clientOf(optionsFor(url, { datacenter: 'dc2', namespace: 'team', partition: 'part' }), () => 'very secret');
   await client.transact('consul acme/', ask, signal);
   await client.put('consul acme/', 'a b/50%25?', { value: Buffer.from('x'), flags: '7', index: '3' }, signal);
+  await client.ask('consul acme/', { prefix: 'a b/' }, null, signal);
+  await client.ask('consul acme/', { key: 'a?' }, { index: '18446744073709551615', waitMs: 50 }, signal);
   expect(seen.map(({ method, url: path }) => [method, path])).toEqual([
     ['PUT', '/v1/txn?consistent=&dc=dc2&ns=team&partition=part'],
     ['PUT', '/v1/kv/a%20b/50%2525%3F?cas=3&flags=7&dc=dc2&ns=team&partition=part'],
+    ['GET', '/v1/kv/a%20b/?keys=&separator=%2F&dc=dc2&ns=team&partition=part'],
+    ['GET', '/v1/kv/a%3F?index=18446744073709551615&wait=50ms&dc=dc2&ns=team&partition=part'],
   ]);
-  expect(seen.map(({ headers }) => headers['x-consul-token'])).toEqual(['very secret', 'very secret']);
+  expect(seen.map(({ headers }) => headers['x-consul-token'])).toEqual(Array.from(seen, () => 'very secret'));
 });
 
 test('a token is read once, and again after it was refused', async () => {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { SinkErrorReason } from '../../../sinks/errors.ts';
 import type { Fault } from '../contract.ts';
 import { canary, contextFor, failure, untouched, type Scenarios } from './scenario.ts';
+import { canWatch, watch, type Watching } from './watch.ts';
 
 const faults: readonly (readonly [Fault, SinkErrorReason])[] = [
   ['wrong-credentials', 'unauthorized'],
@@ -96,14 +97,18 @@ export function failureCases(scenarios: Scenarios): void {
   });
 
   if (can('outage'))
-    test('a server that goes away fails the calls of a connection that worked, and the connection works again when it is back', async () => {
+    test('a server that goes away fails the calls and the watch of a connection that worked, and both work again when it is back', async () => {
       const { outage } = scenarios.bench();
       if (!outage) throw new Error('the bench has to stage an outage, or the leg to say why it cannot');
       const it = await scenarios.begin();
       await it.sync({ host: 'db1' });
       const made = await it.planWrite({ host: canary });
+      const begin = (): Watching | undefined => (canWatch(leg) ? watch(it.sink, [it.place]) : undefined);
+      const watching = begin();
+      await watching?.told(it.place, 1);
       await outage.begin();
       try {
+        if (watching) await failure(watching.ended, 'unavailable');
         await failure(it.read({ host: '' }), 'unavailable');
         await failure(it.apply(made), 'unavailable');
         await failure(it.restore(1), 'unavailable');
@@ -112,6 +117,10 @@ export function failureCases(scenarios: Scenarios): void {
       }
       const live = await it.read({ host: '' });
       await it.sync({ host: `after ${live.ledger?.generation ?? 0}` });
+      const again = begin();
+      await again?.told(it.place, 1);
+      await again?.tells(it.place, () => it.stranger({ host: 'by hand' }));
+      await again?.end();
     });
 
   if (readable)

@@ -1,25 +1,31 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { SinkError } from '../../../sinks/errors.ts';
 import type { Place, Sink } from '../../../sinks/sink.ts';
+import type { ContractLeg } from '../contract.ts';
 import { failure, type Scenarios } from './scenario.ts';
 
 const SOON_MS = 2_000;
 
-interface Watching {
+export interface Watching {
   /** How often each place was told of, by its name. */
   times(place: Place): number;
   /** Waits until the place has been told of that often, from the beginning of the watch. Fails as the watch does. */
   told(place: Place, times: number, withinMs?: number): Promise<void>;
+  /** Makes a change, and waits until the place is told of. */
+  tells(place: Place, change: () => Promise<void>): Promise<void>;
   /** Aborts the signal, and gives how long it took the watch to resolve. */
   end(): Promise<number>;
   /** Settles as the watch does. */
   readonly ended: Promise<void>;
 }
 
+export function canWatch({ definition, cannot }: ContractLeg): boolean {
+  return definition.notifies && cannot?.watch === undefined;
+}
+
 /** For kinds that tell of changes. `stranger` is what makes one. */
 export function watchCases(scenarios: Scenarios): void {
   const { leg } = scenarios;
-  const can = (fault: 'outage' | 'gone' | 'wrong-credentials'): boolean => leg.cannot?.[fault] === undefined;
+  const can = (fault: 'gone' | 'wrong-credentials'): boolean => leg.cannot?.[fault] === undefined;
 
   test('tells once of every place when it stands, and then of a key that is changed, added, or deleted by somebody else', async () => {
     const it = await scenarios.begin();
@@ -35,9 +41,7 @@ export function watchCases(scenarios: Scenarios): void {
       { host: 'db2', port: 1, more: 'new' },
       { host: 'db2', more: 'new' },
     ]) {
-      const before = watching.times(it.place);
-      await it.stranger(values);
-      await watching.told(it.place, before + 1, SOON_MS);
+      await watching.tells(it.place, () => it.stranger(values));
     }
     expect(watching.times(other.place)).toBe(1);
     await watching.end();
@@ -48,9 +52,7 @@ export function watchCases(scenarios: Scenarios): void {
     const watching = watch(it.sink, [it.place]);
     await watching.told(it.place, 1);
     for (const values of [{ host: 'db1' }, {}]) {
-      const before = watching.times(it.place);
-      await it.stranger(values);
-      await watching.told(it.place, before + 1, SOON_MS);
+      await watching.tells(it.place, () => it.stranger(values));
     }
     await watching.end();
   });
@@ -67,7 +69,7 @@ export function watchCases(scenarios: Scenarios): void {
         }, seen.reject);
       });
       await it.stranger({ host: 'after' });
-      await within(SOON_MS, 'a change during the start was never told of', Promise.race([seen.promise, watching.ended]));
+      await within(SOON_MS, () => 'a change during the start was never told of', Promise.race([seen.promise, watching.ended]));
       await watching.end();
     }
   });
@@ -78,9 +80,7 @@ export function watchCases(scenarios: Scenarios): void {
     const watching = watch(it.sink, places);
     await Promise.all(places.map((place) => watching.told(place, 1)));
     const changed = places[117] ?? it.place;
-    const before = watching.times(changed);
-    await scenarios.bench().write(changed, [{ path: ['host'], value: 'db1' }]);
-    await watching.told(changed, before + 1, SOON_MS);
+    await watching.tells(changed, () => scenarios.bench().write(changed, [{ path: ['host'], value: 'db1' }]));
     await watching.end();
   });
 
@@ -122,42 +122,10 @@ export function watchCases(scenarios: Scenarios): void {
       onTestFinished(() => sink.close());
       await failure(watch(sink, [place]).ended, 'unauthorized');
     });
-
-  if (can('outage'))
-    test('fails as unavailable when the server goes away, and can be begun again when it is back', async () => {
-      const { outage } = scenarios.bench();
-      if (!outage) throw new Error('the bench has to stage an outage, or the leg to say why it cannot');
-      const it = await scenarios.begin();
-      const watching = watch(it.sink, [it.place]);
-      await watching.told(it.place, 1);
-      await outage.begin();
-      try {
-        await within(10_000, 'the watch did not notice', failure(watching.ended, 'unavailable'));
-      } finally {
-        await outage.end();
-      }
-      // A server that has just come back may refuse for a moment.
-      await expect
-        .poll(
-          async () => {
-            const again = watch(it.sink, [it.place]);
-            try {
-              await again.told(it.place, 1);
-              await it.stranger({ host: 'after' });
-              await again.told(it.place, 2, SOON_MS);
-            } catch (error) {
-              if (!(error instanceof SinkError)) throw error;
-              return error.message;
-            }
-            return again.end().then(() => 'told');
-          },
-          { timeout: 15_000 },
-        )
-        .toBe('told');
-    });
 }
 
-function watch(sink: Sink, places: readonly Place[], onChange: (place: Place) => void = () => undefined, given?: AbortSignal): Watching {
+/** Begins a watch, which ends with the test at the latest. */
+export function watch(sink: Sink, places: readonly Place[], onChange: (place: Place) => void = () => undefined, given?: AbortSignal): Watching {
   if (!sink.watch) throw new Error('the kind says that it notifies, and its sink cannot');
   const abort = new AbortController();
   const counts = new Map<string, number>();
@@ -171,17 +139,23 @@ function watch(sink: Sink, places: readonly Place[], onChange: (place: Place) =>
   ended.catch(() => undefined);
   const times = (place: Place): number => counts.get(place.name) ?? 0;
   onTestFinished(() => abort.abort());
+  async function toldOf(place: Place, wanted: number, withinMs = 10_000): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = (): void => void (times(place) >= wanted && resolve());
+    waiting.add(look);
+    look();
+    const over = ended.then(() => Promise.reject(new Error('the watch ended')));
+    const complaint = (): string => `${place.name} was told of ${times(place)} times, and not ${wanted}`;
+    await within(withinMs, complaint, Promise.race([promise, over])).finally(() => waiting.delete(look));
+  }
+
   return {
     times,
-    told: async (place, wanted, withinMs = 10_000) => {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const look = (): void => void (times(place) >= wanted && resolve());
-      waiting.add(look);
-      look();
-      const over = ended.then(() => Promise.reject(new Error('the watch ended')));
-      await within(withinMs, `${place.name} was told of ${times(place)} times, and not ${wanted}`, Promise.race([promise, over])).finally(() =>
-        waiting.delete(look),
-      );
+    told: toldOf,
+    tells: async (place, change) => {
+      const before = times(place);
+      await change();
+      await toldOf(place, before + 1, SOON_MS);
     },
     end: async () => {
       const started = performance.now();
@@ -193,9 +167,9 @@ function watch(sink: Sink, places: readonly Place[], onChange: (place: Place) =>
   };
 }
 
-async function within<Result>(ms: number, complaint: string, work: Promise<Result>): Promise<Result> {
+async function within<Result>(ms: number, complaint: () => string, work: Promise<Result>): Promise<Result> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`${complaint} (after ${ms} ms)`)), ms);
+  const timer = setTimeout(() => reject(new Error(`${complaint()} (after ${ms} ms)`)), ms);
   try {
     return await Promise.race([work, late]);
   } finally {
