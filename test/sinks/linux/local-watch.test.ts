@@ -63,7 +63,7 @@ test('a directory that another one took the place of is watched', async () => {
   await rename(at('conf.new'), at('conf'));
   await it.tells('app.env');
   // Told of the new directory; what is in the old one is nobody's.
-  await expect.poll(async () => (await writeFile(at('conf', 'app.env'), ''), it.since())).toContain('app.env');
+  await expect.poll(async () => (await writeFile(at('conf', 'app.env'), ''), it.since()), { timeout: 5_000 }).toContain('app.env');
 });
 
 test('a directory that was removed, and a file that is called like its directory', async () => {
@@ -73,7 +73,7 @@ test('a directory that was removed, and a file that is called like its directory
   await it.tells('app');
   await rm(at('app'), { recursive: true });
   await it.tells('app');
-  await expect.poll(async () => (await mkdir(at('app'), { recursive: true }), it.since())).toContain('app');
+  await expect.poll(async () => (await mkdir(at('app'), { recursive: true }), it.since()), { timeout: 5_000 }).toContain('app');
 });
 
 test('a symbolic link to a directory is followed inside of the root, and not to the outside', async () => {
