@@ -2,8 +2,8 @@ import { Cron } from 'croner';
 import { LRUCache } from 'lru-cache';
 
 const FORM = 'write five fields: minute, hour, day of the month, month, weekday, such as "0 18 * * FRI"';
-/** Occurrences that are looked at to find out whether a window ever ends. */
-const OCCURRENCES = 20;
+/** Windows without a gap between them after which they are taken never to have one: more than those of every day of a year. */
+const MOST_IN_A_ROW = 400;
 
 const compiled = new LRUCache<string, Cron>({ max: 1_000 });
 
@@ -31,16 +31,27 @@ export function cronProblem(
 ): { readonly field: 'from' | 'timeZone' | 'for'; readonly message: string } | null {
   if (!isTimeZone(timeZone)) return { field: 'timeZone', message: 'is no time zone; write its IANA name, such as Europe/Berlin or UTC' };
   if (!/^\S+( +\S+){4}$/.test(pattern)) return { field: 'from', message: FORM };
-  let next: readonly Date[];
+  let next: Date | null;
   try {
-    next = cronOf(pattern, timeZone).nextRuns(OCCURRENCES);
+    next = cronOf(pattern, timeZone).nextRun();
   } catch (error) {
     const why = error instanceof Error ? error.message.replace(/^CronPattern: /, '') : String(error);
     return { field: 'from', message: `is no cron pattern (${why}); ${FORM}` };
   }
-  if (next.length === 0) return { field: 'from', message: 'never comes; choose a day that there is' };
-  const isEndless = next.length === OCCURRENCES && next.every((date, index) => date.getTime() - (next[index - 1] ?? date).getTime() <= lengthMs);
-  return isEndless ? { field: 'for', message: 'never ends: the next window begins before this one is over; make it shorter, or pause the tenant' } : null;
+  if (next === null) return { field: 'from', message: 'never comes; choose a day that there is' };
+  if (ends(pattern, timeZone, lengthMs, next)) return null;
+  return { field: 'for', message: 'never ends: the next window begins before this one is over; make it shorter, or pause the tenant' };
+}
+
+/** Whether the windows from `first` on ever leave a gap. */
+function ends(pattern: string, timeZone: string, lengthMs: number, first: Date): boolean {
+  let end = first.getTime() + lengthMs;
+  for (let windows = 0; windows < MOST_IN_A_ROW; windows++) {
+    const last = lastOccurrence(pattern, timeZone, new Date(end)) ?? first;
+    if (last.getTime() + lengthMs <= end) return true;
+    end = last.getTime() + lengthMs;
+  }
+  return false;
 }
 
 function isTimeZone(name: string): boolean {

@@ -357,3 +357,29 @@ describe('the file of a bundle', () => {
     }
   });
 });
+
+describe('freeze windows', () => {
+  const windows = (text: string): string => altered(['    rules:\n', `    freeze: [${text}]\n    rules:\n`]);
+
+  test('are parsed, of a tenant and of a rule', () => {
+    const window = '{ from: "0 18 * * FRI", for: 62h, timeZone: Europe/Berlin, reason: weekend }';
+    const text = windows(window).replace('        limits:', `        freeze: [${window}]\n        limits:`);
+    const { bundle, problems } = parseBundle(text, 'vartrack.yaml', fakeSinks);
+    expect(problems).toEqual([]);
+    const freeze = [{ from: '0 18 * * FRI', forMs: 62 * 3_600_000, timeZone: 'Europe/Berlin', reason: 'weekend' }];
+    expect(bundle?.tenants['acme']).toMatchObject({ freeze, rules: { settings: { freeze } } });
+  });
+
+  test('that cannot be read are refused with their place and what to write', () => {
+    expect(
+      messages(windows('{ from: "18:00", for: 62h, timeZone: Berlin, reason: weekend }, { from: "0 18 * *", for: 1h, timeZone: UTC, reason: night }')),
+    ).toEqual([
+      expect.stringMatching(/^vartrack\.yaml:17:\d+ tenants\.acme\.freeze\.0\.timeZone: is no time zone; write its IANA name/),
+      expect.stringMatching(/^vartrack\.yaml:17:\d+ tenants\.acme\.freeze\.1\.from: write five fields/),
+    ]);
+    const shape = messages(windows('{ from: "0 18 * * FRI", for: 3 days, timeZone: UTC }'));
+    expect(shape.join('\n')).toMatch(/tenants\.acme\.freeze\.0\.for: write a duration such as/);
+    expect(shape.join('\n')).toMatch(/tenants\.acme\.freeze\.0.*reason/);
+    expect(shape).toHaveLength(2);
+  });
+});
