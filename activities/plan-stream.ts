@@ -3,7 +3,8 @@ import type { LiveState, Plan } from '../domain/plan.ts';
 import { SECRET_MARK } from '../domain/secret-text.ts';
 import { refNameOf } from '../domain/stream-head.ts';
 import type { KeyChange, PlannedTarget, PlanStreamInput, StreamPlan } from './activity-types.ts';
-import { attempt } from './attempt.ts';
+import { attempt, type Attempt } from './attempt.ts';
+import { constrainSecrets } from './constrain-secrets.ts';
 import type { ActivityDeps } from './deps.ts';
 import { lookAtTarget } from './look-at-target.ts';
 import { pinSecrets } from './pin-secrets.ts';
@@ -29,11 +30,15 @@ const READS_AT_ONCE = 16;
 /** The dry run as an activity: names and fingerprints, never a value. */
 export async function planStream(deps: PlanDeps, input: PlanStreamInput): Promise<StreamPlan> {
   const view: PlanView = { show: deps.fingerprint, maxTargets: 300, maxKeys: 3_000, maxKeysOfTarget: 200, maxKeyLength: 200 };
-  return attempt(`${input.repository}/${input.stream}`, async ({ signal }) => computePlan(deps, input, view, signal));
+  return attempt(`${input.repository}/${input.stream}`, async (own) => computePlan(deps, input, view, own));
 }
 
-/** What a commit would change, in every target of its stream: validated and compared like a run's `prepare`, and nothing is written. */
-export async function computePlan(deps: PlanDeps, input: PlanStreamInput, view: PlanView, signal: AbortSignal): Promise<StreamPlan> {
+/**
+ * What a commit would change, in every target of its stream: validated and compared like a run's `prepare`, with the values of secrets where the rule says
+ * `constrain: value`, and nothing is written. Before that, `conceal` is told what no error may hold.
+ */
+export async function computePlan(deps: PlanDeps, input: PlanStreamInput, view: PlanView, own: Pick<Attempt, 'signal' | 'conceal'>): Promise<StreamPlan> {
+  const { signal } = own;
   const bundle = deps.bundle();
   const { tenant, repository: name, ref } = input;
   let commit: string | undefined;
@@ -42,7 +47,8 @@ export async function computePlan(deps: PlanDeps, input: PlanStreamInput, view: 
     ({ commit } = await deps.git.fetch(repository, input.commit ?? refNameOf(repository.provider, ref), signal));
     const state = await deps.desired.compute({ bundle, tenant, repository: name, event: ref, commit, retired: false }, signal);
     if (state.rules.length === 0) return { kind: 'nothing', commit, why: state.unrouted.join('; ') || 'no rule takes this ref' };
-    await pinSecrets(deps.secrets, tenant, state.rules, signal);
+    const pins = await pinSecrets(deps.secrets, tenant, state.rules, signal);
+    await constrainSecrets(deps.secrets, tenant, pins, own);
     return await planTargets(deps, input, state, view, signal);
   } catch (error) {
     const refusal = signal.aborted ? undefined : refusalOf(error, commit);

@@ -9,6 +9,7 @@ import { createCredentials } from '../clients/credentials.ts';
 import { createCue } from '../clients/cue/cue.ts';
 import { createFingerprint } from '../clients/fingerprint.ts';
 import { createGit } from '../clients/git.ts';
+import { createRedactor } from '../domain/redact.ts';
 import { sinkDefinitions } from '../sinks/registry.ts';
 import type { CliSettings } from './settings.ts';
 
@@ -28,16 +29,19 @@ export async function planLocally({ bundle, bundlePath, cacheDirectory }: CliSet
   const desired = createDesiredStates({ git, cue, fingerprint, definitions: sinkDefinitions });
   const hasSecrets = Object.keys(bundle.tenants[input.tenant]?.secretManagers ?? {}).length > 0;
   const view: PlanView = hasSecrets ? { ...clearView, showBefore: fingerprint } : clearView;
+  const concealed = new Set<string>();
   const stopping = new AbortController();
   const stop = (): void => stopping.abort();
   process.once('SIGINT', stop);
   try {
-    return await computePlan(
-      { bundle: () => bundle, git, sinks, secrets: credentials.secrets, desired, fingerprint, now: () => new Date() },
-      input,
-      view,
-      stopping.signal,
-    );
+    const deps = { bundle: () => bundle, git, sinks, secrets: credentials.secrets, desired, fingerprint, now: () => new Date() };
+    const conceal = (values: Iterable<string>): void => {
+      for (const value of values) concealed.add(value);
+    };
+    return await computePlan(deps, input, view, { signal: stopping.signal, conceal });
+  } catch (error) {
+    if (error instanceof Error) error.message = createRedactor(concealed)(error.message);
+    throw error;
   } finally {
     process.off('SIGINT', stop);
     await Promise.all([sinks.close(), git.close(), cue.close(), credentials.close()]);
