@@ -20,6 +20,8 @@ const REPOSITORIES_AT_ONCE = 8;
 /** How old the remote's word of which streams there are may be; for targets that somebody names they are mostly known. */
 const HEADS_FOR_GROUPS_MS = 60_000;
 const HEADS_FOR_NAMED_MS = 10 * 60_000;
+/** For one that is not known: its stream may be new. */
+const HEADS_FOR_NEW_MS = 1;
 
 /** Reads what is due of a tenant's targets and of the heads of its streams; writes nothing. */
 export async function checkTenant(deps: CheckDeps, input: CheckTenantInput): Promise<TenantCheck | { readonly kind: 'gone' }> {
@@ -85,7 +87,7 @@ function dueOf(tenant: Tenant, input: CheckTenantInput): Due {
   const all = intervalsOf(tenant);
   const asked = input.groups === 'all' ? all.map((intervalMs) => ({ intervalMs, digest: '' })) : input.groups;
   const groups = new Map(asked.filter(({ intervalMs }) => all.includes(intervalMs)).map(({ intervalMs, digest }) => [intervalMs, digest]));
-  const named = new Set(input.targets.map((id) => id.replace(/\/.*$/s, '')));
+  const named = new Set(input.targets.map(ruleOf));
   const rules = watched(tenant).filter(([name, rule]) => groups.has(rule.drift.intervalMs) || named.has(name));
   const { polls } = input;
   const repositories = Object.entries(tenant.repositories).filter(([, { pollMs }]) => polls === 'all' || (pollMs !== null && polls.includes(pollMs)));
@@ -95,6 +97,7 @@ function dueOf(tenant: Tenant, input: CheckTenantInput): Due {
 
 async function surveyAll(deps: CheckDeps, bundle: Bundle, tenant: Tenant, input: CheckTenantInput, due: Due, signal: AbortSignal): Promise<Survey[]> {
   const repositories = new Set([...due.polls, ...[...due.rules].flatMap((name) => tenant.rules[name]?.from.repository ?? [])]);
+  const named = input.targets;
   const limit = pLimit(REPOSITORIES_AT_ONCE);
   return Promise.all(
     [...repositories].map((repository) => {
@@ -107,7 +110,11 @@ async function surveyAll(deps: CheckDeps, bundle: Bundle, tenant: Tenant, input:
         polls: due.polls.has(repository),
         maxAgeMs: due.groups.size > 0 ? HEADS_FOR_GROUPS_MS : HEADS_FOR_NAMED_MS,
       };
-      return limit(() => surveyRepository(deps, request, signal));
+      return limit(async () => {
+        const survey = await surveyRepository(deps, request, signal);
+        const missing = named.filter((id) => isOf(tenant, repository, id) && !survey.targets.some(({ target }) => isNamed({ targets: [id] }, target.id)));
+        return missing.length === 0 ? survey : surveyRepository(deps, { ...request, maxAgeMs: HEADS_FOR_NEW_MS }, signal);
+      });
     }),
   );
 }
@@ -130,8 +137,18 @@ function pollIntervalsOf(tenant: Tenant): number[] {
   return [...new Set(intervals)].toSorted((a, b) => a - b);
 }
 
+function ruleOf(id: string): string {
+  return id.replace(/\/.*$/s, '');
+}
+
+/** Whether the target may be one of those that the repository feeds. */
+function isOf(tenant: Tenant, repository: string, id: string): boolean {
+  const rule = ruleOf(id);
+  return Object.hasOwn(tenant.rules, rule) && tenant.rules[rule]?.from.repository === repository && tenant.rules[rule].drift.mode !== 'off';
+}
+
 /** By the id as the rule has it, or with the stream that tells it from others. */
-function isNamed({ targets }: CheckTenantInput, id: string): boolean {
+function isNamed({ targets }: Pick<CheckTenantInput, 'targets'>, id: string): boolean {
   return targets.some((asked) => asked === id || asked === idWithoutStream(id) || idWithoutStream(asked) === id);
 }
 

@@ -44,7 +44,8 @@ export async function runsOf(client: Client, { tenant, repository, stream }: Str
     if (newest.status.name === 'RUNNING') return { runId, isRunning: true, last: null };
     if (!mends(newest)) return { runId, isRunning: false, last: lastRun(newest) };
     // A heal says nothing of the head. By the index: only there can runs of before the newest be found.
-    const query = `WorkflowId = ${quoted(workflowId)} AND Trigger != "heal" AND Trigger != "rotation" AND ExecutionStatus != "Running"`;
+    // Trigger and Stream are words of the query language itself, unless they are quoted.
+    const query = `WorkflowId = ${quoted(workflowId)} AND \`Trigger\` != "heal" AND \`Trigger\` != "rotation" AND ExecutionStatus != "Running"`;
     const [before] = await list(client, query, 1, signal);
     return { runId, isRunning: false, last: before ? lastRun(before) : null };
   } catch (error) {
@@ -64,7 +65,7 @@ export async function knownStreams(
   signal: AbortSignal,
 ): Promise<KnownStream[]> {
   const names = `WorkflowType = "syncWorkflow" AND Tenant = ${quoted(tenant)} AND Repository = ${quoted(repository)}`;
-  const runs = await list(client, kind === 'all' ? names : `${names} AND Stream STARTS_WITH "pr:"`, MOST_RUNS, signal);
+  const runs = await list(client, kind === 'all' ? names : `${names} AND \`Stream\` STARTS_WITH "pr:"`, MOST_RUNS, signal);
   const newest = new Map<string, WorkflowExecutionInfo>();
   for (const run of runs) {
     const stream = run.typedSearchAttributes.get(searchAttributes.stream);
