@@ -81,7 +81,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
   return {
     set(bundle, targets) {
       const wanted = Map.groupBy(targets, (target) => target.sink);
-      for (const sink of [...held.keys()]) if (!wanted.has(sink)) void drop(sink);
+      for (const sink of held.keys()) if (!wanted.has(sink)) void drop(sink);
       for (const [sink, group] of wanted) {
         const subject = JSON.stringify([bundle.tenants[tenant]?.sinks[sink], group.map(({ place }) => placeKey(place)).toSorted()]);
         const current = held.get(sink);
@@ -92,7 +92,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       }
     },
     async close() {
-      for (const sink of [...held.keys()]) void drop(sink);
+      for (const sink of held.keys()) void drop(sink);
       await Promise.all(ending);
     },
   };

@@ -234,7 +234,7 @@ async function watchOf(places: readonly string[], { sink = createWatchedSink(), 
     const log = (_: string, message: string, meta: unknown): void => void logged.push(`${message} ${JSON.stringify(meta)}`);
     const at = (level: string) => (message: string, meta: unknown) => log(level, message, meta);
     const logger = { log, trace: at('TRACE'), debug: at('DEBUG'), info: at('INFO'), warn: at('WARN'), error: at('ERROR') };
-    const env = new MockActivityEnvironment({}, { logger: logger as never });
+    const env = new MockActivityEnvironment({}, { logger });
     env.on('heartbeat', () => void beats++);
     const ended = env.run(() => activities.watchTenant({ tenant: 'acme' })).catch((error: unknown) => error);
     return { env, cancel: (reason = 'CANCELLED') => env.cancel(reason as never), ended };

@@ -1,6 +1,6 @@
 import { createFingerprint } from '../../clients/fingerprint.ts';
 import type { LiveState } from '../../domain/plan.ts';
-import { SinkError } from '../../sinks/errors.ts';
+import type { SinkError } from '../../sinks/errors.ts';
 import type { Place, Sink } from '../../sinks/sink.ts';
 
 export const fingerprint = createFingerprint('key');
