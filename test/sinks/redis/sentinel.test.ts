@@ -72,4 +72,28 @@ describeWith('redis', 'the redis sink behind a sentinel', () => {
     expect(await sink.apply(at, made, contextFor([]))).toMatchObject({ generation: 2 });
     expect(await setup.raw.replica.hgetall(at.name)).toEqual({ host: 'db2' });
   });
+
+  test('a watch ends with its primary, and the next one is of the new primary', async () => {
+    const setup = await start();
+    const [sink, at] = [await connect(setup), place('hash')];
+    const abort = new AbortController();
+    const begin = (told: () => void): Promise<void> | undefined => sink.watch?.([at], told, abort.signal);
+
+    const stands = Promise.withResolvers<void>();
+    const first = begin(stands.resolve);
+    await Promise.race([stands.promise, first]);
+    await setup.raw.replica.call('REPLICAOF', 'NO', 'ONE');
+    await setup.raw.sentinel.call('SENTINEL', 'REMOVE', setup.name);
+    await setup.raw.sentinel.call('SENTINEL', 'MONITOR', setup.name, '127.0.0.1', String(setup.replica.port), '1');
+    await setup.primary.kill();
+    await failure(Promise.resolve(first), 'unavailable');
+
+    let times = 0;
+    const second = begin(() => times++);
+    await Promise.race([second, expect.poll(() => times, { timeout: 5_000 }).toBe(1)]);
+    await setup.raw.replica.hset(at.name, 'host', 'by hand');
+    await expect.poll(() => times).toBe(2);
+    abort.abort();
+    await second;
+  });
 });
