@@ -66,6 +66,8 @@ export interface SecretManager {
   readonly tls?: { readonly ca?: CredentialReference; readonly servername?: string };
   /** For one request, from the connection to the last byte. */
   readonly requestTimeoutMs?: number;
+  /** Globs of the paths that files and schemas may refer to; absent: whatever the login may read. */
+  readonly paths?: readonly string[];
   readonly auth:
     | { readonly method: 'token'; readonly token: CredentialReference }
     | { readonly method: 'approle'; readonly mount?: string; readonly roleId: CredentialReference; readonly secretId: CredentialReference }

@@ -29,6 +29,10 @@ export const secretManager = z
     namespace: z.string().min(1).exactOptional().describe('Namespace of Vault Enterprise or OpenBao'),
     tls: tls.exactOptional(),
     requestTimeout: duration.default(10_000).describe('For one request, from the connection to the last byte'),
+    paths: z
+      .array(z.string().min(1))
+      .exactOptional()
+      .describe('Globs of the paths below the mount that @secret(…) may name, such as app/**; by default whatever the login may read'),
     auth,
   })
   .refine(({ tls: given, address }) => given === undefined || address.startsWith('https:'), { path: ['tls'], error: 'tls needs an https:// address' })

@@ -79,6 +79,11 @@ describeWith(['temporal', 'redis', 'vault'], 'a push with secrets', () => {
       'url: "@secret(app/db#nothing)"\n',
       /rule settings: settings\/production\.yaml:1:6 url: .*app\/db#nothing: .*no field nothing/,
     ],
+    [
+      'a path that the bundle does not allow',
+      'url: "@secret(other/db#user)"\n',
+      /settings\/production\.yaml:1:6 url: the bundle does not allow vault:other\/db; .*: app\/\*\*/,
+    ],
     ['a path that is not there', 'url: "@secret(app/nothing#x)"\n', /settings\/production\.yaml:1:6 url: .*no such secret/],
     ['a number wanted', 'url: x\nport: "@secret(app/db#port)"\n', /settings\/production\.yaml:2:7 port: .*int.*settings\.cue:\d/],
     ['a mistake in a reference', 'url: "x@secret(app/db)"\n', /settings\/production\.yaml:1:6 url: at character 2 .*names no #field/],
@@ -89,6 +94,11 @@ describeWith(['temporal', 'redis', 'vault'], 'a push with secrets', () => {
     expect(outcome).toMatchObject({ status: 'Rejected', problems: [expect.stringMatching(problem)] });
     expect(JSON.stringify(outcome)).not.toContain('open-sesame');
     expect(await ledgers()).toEqual(before);
+  });
+
+  it('is refused for a path that the bundle does not allow in the schema, too', async () => {
+    const outcome = await stack.push({ ...good, 'settings.cue': SCHEMA.replace('app/api', 'other/api') });
+    expect(outcome).toMatchObject({ status: 'Rejected', problems: [expect.stringMatching(/token: the bundle does not allow vault:other\/api/)] });
   });
 
   it('is refused for a value that the schema does not take, where the rule asks', async () => {
@@ -162,7 +172,7 @@ function tenantBundle(redisUrl: string, vaultAddress: string, format: 'json' | '
   return `
 ${CONFIG_REPOSITORY}
 secretManagers:
-  vault: { kind: vault, address: "${vaultAddress}", auth: { method: token, token: { env: VAULT_TOKEN } } }
+  vault: { kind: vault, address: "${vaultAddress}", paths: [ "app/**" ], auth: { method: token, token: { env: VAULT_TOKEN } } }
 sinks:
   cache: { kind: redis, url: "${redisUrl}" }
   files: { kind: linux, transport: local, root: "{dir}/files" }
