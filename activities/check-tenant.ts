@@ -12,6 +12,7 @@ import { checkRotation } from './check-rotation.ts';
 import type { Checked } from './check-target.ts';
 import { checkTargets } from './check-targets.ts';
 import type { ActivityDeps } from './deps.ts';
+import { freezeOf, ruleFreezeOf } from './freeze.ts';
 import { idWithoutStream, surveyRepository, type Survey } from './survey-repository.ts';
 
 export type CheckDeps = ActivityDeps & { readonly memory: CheckMemory };
@@ -37,12 +38,13 @@ export async function checkTenant(deps: CheckDeps, input: CheckTenantInput): Pro
 }
 
 async function checkDue(deps: CheckDeps, bundle: Bundle, tenant: Tenant, input: CheckTenantInput, signal: AbortSignal): Promise<TenantCheck> {
-  const at = deps.now().toISOString();
+  const now = deps.now();
   const due = dueOf(tenant, input);
   const surveys = await surveyAll(deps, bundle, tenant, input, due, signal);
   const targets = surveys.flatMap((survey) => survey.targets);
-  const checked = await checkTargets(deps, { bundle, tenant: input.tenant, targets }, signal);
-  count(checked);
+  const found = await checkTargets(deps, { bundle, tenant: input.tenant, targets }, signal);
+  count(found);
+  const checked = withFreezes(found, bundle, input.tenant, now);
 
   const inGroups = checked.filter(({ target }) => due.groups.has(intervalOf(tenant, target.rule)));
   const groups = [...due.groups].map(([intervalMs, knownDigest]) => ({
@@ -59,7 +61,7 @@ async function checkDue(deps: CheckDeps, bundle: Bundle, tenant: Tenant, input: 
   const secrets = boundRotated(rotations?.rotated ?? [], rotations?.versions ?? {});
   return {
     kind: 'checked',
-    at,
+    at: now.toISOString(),
     intervals: intervalsOf(tenant),
     groups: told.groups,
     targets: told.targets,
@@ -68,11 +70,20 @@ async function checkDue(deps: CheckDeps, bundle: Bundle, tenant: Tenant, input: 
     polled: polled.map(({ repository }) => repository),
     moreStreams: news.more,
     pollProblems: bounded([...new Set([...surveys.flatMap(({ problems }) => problems), ...(rotations?.problems ?? [])])], 20, 300),
-    freeze: null,
+    freeze: freezeOf(bundle, input.tenant, now),
     rotated: secrets.rotated,
     secretVersions: rotations && secrets.versions,
     notifies: await notifies(deps, bundle, input.tenant, tenant),
   };
+}
+
+function withFreezes(checked: readonly Checked[], bundle: Bundle, tenant: string, at: Date): readonly Checked[] {
+  const rules = new Set(checked.map(({ target }) => target.rule));
+  const freezes = new Map([...rules].map((rule) => [rule, ruleFreezeOf(bundle, tenant, rule, at)]));
+  return checked.map(({ target, secrets }) => {
+    const freeze = freezes.get(target.rule);
+    return { target: freeze ? { ...target, freeze } : target, secrets };
+  });
 }
 
 interface Due {
