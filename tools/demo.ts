@@ -89,20 +89,24 @@ async function main(): Promise<number> {
 
     const repository = await createConfigRepository(directory, join(examples, 'repository'));
     const bundle = join(directory, 'vartrack.yaml');
-    await scene.writeBundle(bundle, repository.url);
+    await scene.writeBundle(bundle, repository.url, 'heal');
     ready('repository', repository.url);
 
     Object.assign(process.env, scene.credentials);
     process.env['TEMPORAL_ADDRESS'] = server.address;
     process.env['TEMPORAL_NAMESPACE'] = server.namespace;
     const webhookSecret = randomBytes(24).toString('hex');
-    const { apiUrl } = await startVarTrack(services, { bundle, cacheDirectory: join(directory, 'mirrors'), uiUrl: server.uiUrl, webhookSecret });
+    const { apiUrl, reload } = await startVarTrack(services, { bundle, cacheDirectory: join(directory, 'mirrors'), uiUrl: server.uiUrl, webhookSecret });
     ready('api, worker', `${apiUrl}, with the bundle ${bundle}`);
 
     const temporal: Temporal = await connectTemporal(undefined);
     open.push(() => temporal.close());
     const hook: Hook = { url: `${apiUrl}/webhooks/acme/config`, secret: webhookSecret, repository: repository.url };
-    const steps = await scene.tell({ client: temporal.client, repository, hook, printer });
+    const setDriftMode = async (mode: 'heal' | 'warn'): Promise<void> => {
+      await scene.writeBundle(bundle, repository.url, mode);
+      reload();
+    };
+    const steps = await scene.tell({ client: temporal.client, repository, hook, printer, setDriftMode });
     printTable(printer, steps);
 
     const code = steps.some(({ wrong }) => wrong.length > 0) ? 1 : 0;

@@ -38,10 +38,13 @@ describeWith('temporal', 'npm run demo', () => {
         '4 RolledBack',
         '5 Synced',
         '6 Unchanged',
+        '7 Healed',
+        '8 Told',
+        '9 Held',
       ]);
       expect(rows.map((cells) => cells[3])[2]).toBe('nothing written');
-      expect(new Set(rows.map((cells) => cells[4])).size).toBe(6);
-      expect(table).toContain('All 6 steps ended as they should.');
+      expect(new Set(rows.map((cells) => cells[4])).size).toBe(7);
+      expect(table).toContain('All 9 steps ended as they should.');
       expect(text).toContain('settings/production.yaml:3:19 database.maxConnections: 5000 exceeds <=200 (schemas/settings.cue:13)');
       if (!('missing' in inject('servers').redis)) expect(text).toContain('database.maxConnections 80');
       expect(text.replaceAll('\n', '')).not.toMatch(/[\u0000-\u001f\u007f]/);
@@ -57,7 +60,7 @@ describeWith('temporal', 'npm run demo', () => {
     async () => {
       demo = startDemo(temporary, '--keep', '--no-redis');
       await demo.prints(/Ctrl-C here/);
-      expect(demo.output()).toContain('All 6 steps ended as they should.');
+      expect(demo.output()).toContain('All 9 steps ended as they should.');
       const [, url = ''] = /git clone (\S+)/.exec(demo.output()) ?? [];
       const [, files = ''] = /what was written +(\S+)/.exec(demo.output()) ?? [];
 

@@ -53,7 +53,7 @@ async function dump(redis: Redis, shown: (key: string) => boolean): Promise<stri
 }
 
 /** The text behind `"key":` or `KEY=` in the first line that has it. */
-function valueIn(lines: readonly string[], key: string): string {
+export function valueIn(lines: readonly string[], key: string): string {
   const line = lines.find((each) => new RegExp(`(^|")${key}("\\s*:|=)`, 'i').test(each));
   return line?.replace(/^[^:=]*[:=]\s*/, '').replaceAll(/[",]/g, '') ?? 'absent';
 }

@@ -52,10 +52,10 @@ export function createServices(logDirectory: string): Services {
   };
 }
 
-/** Gives the address of an empty Redis without persistence. */
+/** Gives the address of an empty Redis without persistence, which tells of changes. */
 export async function startRedis(services: Services, program: string, directory: string): Promise<{ url: string; port: number }> {
   const port = await freePort();
-  const args = ['--bind', '127.0.0.1', '--port', String(port), '--save', '', '--appendonly', 'no', '--dir', directory];
+  const args = ['--bind', '127.0.0.1', '--port', String(port), '--save', '', '--appendonly', 'no', '--notify-keyspace-events', 'Kg$hxe', '--dir', directory];
   await services.start({ name: 'Redis', program, args }).prints(/ready to accept connections/i, READY_WITHIN_MS);
   return { url: `redis://127.0.0.1:${port}`, port };
 }
@@ -67,8 +67,8 @@ export interface VarTrackOptions {
   readonly webhookSecret: string;
 }
 
-/** Starts api and worker on ports of the system's choice, and gives the api's address. */
-export async function startVarTrack(services: Services, options: VarTrackOptions): Promise<{ apiUrl: string }> {
+/** Starts api and worker on ports of the system's choice, and gives the api's address; `reload` has the worker read the bundle again. */
+export async function startVarTrack(services: Services, options: VarTrackOptions): Promise<{ apiUrl: string; reload: () => void }> {
   const shared = { ...process.env, VARTRACK_BUNDLE: options.bundle, VARTRACK_METRICS_HOST: '127.0.0.1', VARTRACK_METRICS_PORT: '0' };
   const main = (folder: string): string[] => [join(import.meta.dirname, '../..', folder, 'main.ts')];
   const worker = services.start({
@@ -93,5 +93,5 @@ export async function startVarTrack(services: Services, options: VarTrackOptions
     api.prints(/"url":"([^"]+)".*api is listening/, READY_WITHIN_MS),
     worker.prints(/worker is polling/, READY_WITHIN_MS),
   ]);
-  return { apiUrl: listening[1] ?? '' };
+  return { apiUrl: listening[1] ?? '', reload: () => void process.kill(worker.pid, 'SIGHUP') };
 }

@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { RunOutcome } from '../../domain/status.ts';
+import { healed, heldBack, told } from './drift-steps.ts';
+import type { Hands } from './hands.ts';
 import type { Places } from './places.ts';
-import { deliveredAgain, pushed, unchangedBy, type Step, type StepStage } from './steps.ts';
+import type { Told } from './scene.ts';
+import { deliveredAgain, pushed, unchangedBy, type Step } from './steps.ts';
 
-export interface Stage extends StepStage {
+export interface Stage extends Told {
   readonly places: Places;
+  readonly hands: Hands;
 }
 
 /** Shows what varTrack does, one push after the other; each step says itself whether it ended as it should. */
@@ -56,6 +60,12 @@ export async function tellStory(stage: Stage): Promise<readonly Step[]> {
 
   const repeated = begin('The forge sends that webhook again, and once more under a new id');
   steps.push(await unchangedBy(stage, 'all', async () => deliveredAgain(stage, repeated, last, delivery)));
+
+  const link = (steps.at(-1)?.link ?? '').replace(/\/workflows\/.*$/, '/workflows/drift%2Facme');
+  const drift = { ...stage, link, commit: last.commit, workers: 16 };
+  steps.push(await healed(drift, begin('Somebody edits the places by hand'), 3));
+  steps.push(await told(drift, begin('The same where the rule says drift: { mode: warn }'), 4));
+  steps.push(await heldBack(drift, begin('The same while the tenant is paused'), 5));
   return steps;
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { findExecutable } from '../get/find-executable.ts';
 import { writeExampleBundle } from './example-bundle.ts';
+import { createHands } from './hands.ts';
 import { createPlaces } from './places.ts';
 import type { Scene } from './scene.ts';
 import { startRedis, type Services } from './services.ts';
@@ -19,8 +20,11 @@ export async function openTwoSinks(services: Services, directory: string, exampl
   return {
     shown: [['Redis', cache?.url ?? 'not shown: there is no redis-server on PATH; the files are shown alone']],
     credentials: {},
-    writeBundle: (target, repository) => writeExampleBundle(example, target, { repository, files, redis: cache?.url }),
-    tell: (stage) => tellStory({ ...stage, places: createPlaces(files, client) }),
+    writeBundle: (target, repository, driftMode) => writeExampleBundle(example, target, { repository, files, redis: cache?.url, driftMode }),
+    tell: (stage) => {
+      const places = createPlaces(files, client);
+      return tellStory({ ...stage, places, hands: createHands(files, client, places) });
+    },
     written: `${files}${cache ? ` and redis-cli -p ${cache.port} hgetall acme:production:settings` : ''}`,
     close: async () => client?.disconnect(),
   };
