@@ -1,5 +1,5 @@
 import { setTimeout as later } from 'node:timers/promises';
-import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, CompleteAsyncError, Context } from '@temporalio/activity';
 import type { Bundle } from '../domain/bundle.ts';
 import { compareWithLedger } from '../domain/compare-with-ledger.ts';
 import { matchesKey } from '../domain/key-glob.ts';
@@ -51,10 +51,11 @@ export function createWatchActivities(deps: WatchDeps, options: WatchOptions): W
       } finally {
         if (current.get(tenant) === replaced) current.delete(tenant);
       }
-      // Not a failure: retried, the two would replace each other for ever.
-      if (!context.cancellationSignal.aborted) return;
       const { reason } = context.cancellationSignal;
-      if (!(reason instanceof CancelledFailure) || reason.message !== 'WORKER_SHUTDOWN') throw reason;
+      const why = reason instanceof CancelledFailure ? reason.message : 'REPLACED';
+      // The server has given this attempt up, or is about to: it wants no word of it, and the SDK would warn of one.
+      if (why === 'REPLACED' || why === 'NOT_FOUND' || why === 'TIMED_OUT') throw new CompleteAsyncError();
+      if (why !== 'WORKER_SHUTDOWN') throw reason;
       // Told as a cancellation, which nobody asked for, the server would wait for the end of the heartbeats before another worker gets it.
       throw ApplicationFailure.create({ type: 'WorkerStops', message: 'another worker takes over', category: 'BENIGN', nextRetryDelay: 10 });
     },

@@ -1,3 +1,4 @@
+import { CompleteAsyncError } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
 import type { Client } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -153,6 +154,12 @@ describe('the watch of a tenant', () => {
     expect(watch.states()).toEqual({});
   });
 
+  it('says nothing to a server that has given it up, as when its run continued as a new one', async () => {
+    const watch = await watchOf(['a']);
+    expect(await watch.stop('NOT_FOUND')).toBeInstanceOf(CompleteAsyncError);
+    expect(watch.sink.standing.size).toBe(0);
+  });
+
   it('hands over at once when its worker stops, as a failure that is tried again', async () => {
     const watch = await watchOf(['a']);
     expect(await watch.stop('WORKER_SHUTDOWN')).toMatchObject({ type: 'WorkerStops', nonRetryable: false, nextRetryDelay: 10 });
@@ -162,7 +169,7 @@ describe('the watch of a tenant', () => {
   it('gives way to a newer one in the same worker', async () => {
     const first = await watchOf(['a']);
     const second = first.again();
-    expect(await first.ended).toBeUndefined();
+    expect(await first.ended).toBeInstanceOf(CompleteAsyncError);
     await expect.poll(() => first.sink.standing.size).toBe(1);
     first.sink.edit('a', { key: 'foreign' });
     await expect.poll(first.heard).toEqual(['a']);
@@ -183,7 +190,7 @@ interface Watch {
   reload(places: readonly string[] | Error): void;
   again(): { readonly cancel: () => void; readonly ended: Promise<unknown> };
   readonly ended: Promise<unknown>;
-  stop(reason?: 'CANCELLED' | 'WORKER_SHUTDOWN'): Promise<unknown>;
+  stop(reason?: 'CANCELLED' | 'WORKER_SHUTDOWN' | 'NOT_FOUND'): Promise<unknown>;
 }
 
 interface Options {
