@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { checkTenant } from '../../activities/check-tenant.ts';
+import { startRuns } from '../../activities/start-runs.ts';
+import type { CheckedTarget, StreamNews } from '../../domain/drift.ts';
+import { describeWith } from '../servers/describe-with.ts';
+import { inActivity, openCheckLab, type CheckLab } from './check-lab.ts';
+
+/** A bundle with every way into an environment: branches, tags beside one of them, pull requests, and paths. */
+function tenant(redisUrl: string): string {
+  return `
+repositories:
+  config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: 60s }
+  silent: { provider: generic, url: "{repository}", poll: off }
+  unused: { provider: generic, url: "{repository}", poll: 5s }
+sinks: { cache: { kind: redis, url: "${redisUrl}" } }
+rules:
+  settings:
+    from: { repository: config, files: [ "a.yaml" ] }
+    environments: { branches: { "b-*": "{branch}" }, pullRequests: "pr-{number}" }
+    schema: none
+    to: [ { sink: cache, place: "app:{env}" } ]
+    drift: { mode: heal, interval: 30s }
+  shared:
+    from: { repository: config, files: [ "shared.yaml" ] }
+    environments: { branches: { release: production }, tags: { "v*": production } }
+    schema: none
+    to: [ { sink: cache, place: "shared:{env}" } ]
+    drift: { mode: heal, interval: 30s }
+  paths:
+    from: { repository: config, files: [ "envs/{env}/p.yaml" ] }
+    environments: { paths: tree }
+    schema: none
+    to: [ { sink: cache, place: "paths:{env}" } ]
+    drift: { mode: warn, interval: 90s }
+  off:
+    from: { repository: config, files: [ "a.yaml" ] }
+    environments: { branches: { "b-*": "{branch}" } }
+    schema: none
+    to: [ { sink: cache, place: "off:{env}" } ]
+    drift: { mode: "off", interval: 7s }
+  quiet:
+    from: { repository: silent, files: [ "a.yaml" ] }
+    environments: { branches: { nowhere: quiet } }
+    schema: none
+    to: [ { sink: cache, place: "quiet:{env}" } ]
+    drift: { mode: heal, interval: 30s }
+`;
+}
+
+describeWith(['temporal', 'redis'], 'a check of a tenant', () => {
+  let lab: CheckLab;
+  beforeAll(async () => {
+    lab = await openCheckLab(({ url }) => ({ tenant: tenant(url) }));
+  });
+  afterAll(async () => lab?.close());
+
+  async function newsOf(stream: string): Promise<StreamNews | undefined> {
+    const { streams, polled } = await lab.check({ polls: [60_000] });
+    expect(polled).toEqual(['config']);
+    return streams?.find((news) => news.stream === stream);
+  }
+
+  async function allTargets(): Promise<readonly CheckedTarget[]> {
+    lab.forget();
+    const { groups } = await lab.check({ groups: 'all' });
+    return groups.flatMap(({ targets }) => targets ?? []);
+  }
+
+  it('says what there is to check, and nothing of a tenant that is gone', async () => {
+    expect(await lab.check()).toMatchObject({
+      intervals: [30_000, 90_000],
+      pollIntervals: [60_000],
+      groups: [],
+      targets: [],
+      streams: null,
+      polled: [],
+      pollProblems: [],
+      freeze: null,
+      rotated: [],
+      secretVersions: null,
+    });
+    const { polled } = await lab.check({ polls: 'all' });
+    expect(polled).toEqual(['config', 'silent']);
+    const input = { tenant: 'nobody', groups: 'all', polls: 'all', targets: [], secretVersions: {} } as const;
+    expect(await inActivity(() => checkTenant(lab.deps, input))).toEqual({ kind: 'gone' });
+  });
+
+  it('tells a branch that moved until it is applied, is silent while it is deleted, and tells one that was made anew', async () => {
+    const commit = await lab.stack.repository.commit({ 'a.yaml': 'a: 1\n' }, 'b-moves');
+    expect(await newsOf('b-moves')).toEqual({
+      repository: 'config',
+      stream: 'b-moves',
+      event: { kind: 'branch', name: 'b-moves' },
+      head: commit,
+      state: 'moved',
+    });
+    const request = { id: 'lost', trigger: 'poll', ref: { kind: 'branch', name: 'b-moves' }, commit } as const;
+    const runs = [{ repository: 'config', stream: 'b-moves', request }];
+    const twice = { tenant: lab.stack.tenant, runs: [...runs, ...runs] };
+    await inActivity(() => startRuns(lab.deps, twice));
+    expect(await lab.stack.outcomeOf('b-moves', 'lost')).toMatchObject({ status: 'Synced', commit });
+    expect(await newsOf('b-moves')).toBeUndefined();
+
+    await lab.stack.repository.git('push', '-q', 'origin', '--delete', 'b-moves');
+    expect(await newsOf('b-moves')).toBeUndefined();
+    expect((await allTargets()).map(({ id }) => id)).not.toContain('settings/b-moves/0');
+    await lab.stack.repository.git('checkout', '-q', '--orphan', 'other-history');
+    await lab.stack.repository.git('branch', '-D', 'b-moves');
+    const again = await lab.stack.repository.commit({ 'a.yaml': 'a: 2\n' }, 'b-moves');
+    expect(await newsOf('b-moves')).toMatchObject({ head: again, state: 'moved', message: expect.stringContaining('ended Synced') });
+  });
+
+  it('tells apart what may pass from what waits for a commit', async () => {
+    expect(await lab.stack.push({ 'a.yaml': 'a: [\n' }, 'b-invalid')).toMatchObject({ status: 'Rejected' });
+    expect(await newsOf('b-invalid')).toMatchObject({ state: 'waiting', message: expect.stringContaining('ended Rejected') });
+  });
+
+  it('knows the environments of the tree, and never those of a rule that is off', async () => {
+    const files = { 'envs/eu/p.yaml': 'p: 1\n', 'envs/us/p.yaml': 'p: 2\n' };
+    expect(await lab.stack.push(files, 'tree')).toMatchObject({ status: 'Synced' });
+    await lab.stack.repository.commit({ 'envs/asia/p.yaml': 'p: 3\n' }, 'tree');
+    await lab.client.hset('paths:eu', 'p', 'theirs');
+    const targets = await allTargets();
+    expect(targets.filter(({ rule }) => rule === 'off')).toEqual([]);
+    expect(targets.filter(({ rule }) => rule === 'paths').map(({ id, status, mode }) => [id, status, mode])).toEqual([
+      ['paths/eu/0', 'Drifted', 'warn'],
+      ['paths/asia/0', 'Pending', 'warn'],
+      ['paths/us/0', 'InSync', 'warn'],
+    ]);
+  });
+
+  it('compares a target of two streams once, with the commit of the one that its ledger names', async () => {
+    const branch = await lab.stack.push({ 'shared.yaml': 's: 1\n' }, 'release');
+    expect(branch).toMatchObject({ status: 'Synced' });
+    const commit = await lab.stack.repository.commit({ 'shared.yaml': 's: 2\n' }, 'release');
+    await lab.stack.repository.git('push', '-q', 'origin', `${commit}:refs/tags/v1`);
+    expect(await lab.stack.sync({ id: 'tag', ref: { kind: 'tag', name: 'v1' } }, 'tags:v*')).toMatchObject({ status: 'Synced' });
+    expect((await allTargets()).filter(({ rule }) => rule === 'shared')).toMatchObject([
+      { id: 'shared/production/0', status: 'InSync', stream: 'tags:v*', commit },
+    ]);
+    await lab.client.hset('shared:production', 's', '1');
+    expect(await lab.checkOne('shared/production/0')).toMatchObject({
+      status: 'Drifted',
+      remedy: 'heal',
+      stream: 'tags:v*',
+      commit,
+      event: { kind: 'tag', name: 'v1' },
+    });
+  });
+
+  it('follows pull requests that somebody opened, and lets go of those that are closed', async () => {
+    const commit = await lab.stack.repository.commit({ 'a.yaml': 'a: 7\n' }, 'feature');
+    for (const number of [7, 8]) await lab.stack.repository.git('push', '-q', 'origin', `${commit}:refs/pull/${number}/head`);
+    const pullRequest = { number: 7, branch: 'feature' };
+    await lab.stack.post({ pullRequest: { ...pullRequest, state: 'open' }, commit }, { delivery: 'opened' });
+    expect(await lab.stack.outcomeOf('pr:7', 'opened')).toMatchObject({ status: 'Synced' });
+    expect(await lab.checkOne('settings/pr-7/0')).toMatchObject({ status: 'InSync', stream: 'pr:7' });
+    expect(await newsOf('pr:8')).toBeUndefined();
+    const moved = await lab.stack.repository.commit({ 'a.yaml': 'a: 8\n' }, 'feature');
+    await lab.stack.repository.git('push', '-q', '-f', 'origin', `${moved}:refs/pull/7/head`);
+    expect(await newsOf('pr:7')).toMatchObject({ state: 'moved', head: moved });
+
+    await lab.stack.post({ pullRequest: { ...pullRequest, state: 'closed' }, commit }, { delivery: 'closed' });
+    expect(await lab.stack.outcomeOf('pr:7', 'closed')).toMatchObject({ status: 'Synced' });
+    expect(await newsOf('pr:7')).toBeUndefined();
+    expect(await lab.checkOne('settings/pr-7/0')).toBeUndefined();
+  });
+});
