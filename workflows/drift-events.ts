@@ -7,7 +7,7 @@ const STATUSES = ['Contested', 'Drifted', 'Unknown', 'Healing', 'Syncing', 'Pend
 
 /** Tells logs and metrics what is new. Neither happens again when a workflow is replayed. */
 export function tellEvents(tenant: string, events: readonly WatchEvent[]): void {
-  const drifts = metricMeter.createCounter('vartrack_drift_total', undefined, 'Times that a target was found adrift, by kind of sink and mode');
+  const drifts = metricMeter.createCounter('vartrack_drift', '1', 'Times that a target was found adrift, by kind of sink and mode');
   for (const { kind, target } of events) {
     const names = { target: target.id, sink: target.sink, place: target.place };
     const keys = (target.keys ?? []).map(({ key, drift }) => `${drift} ${key}`);
@@ -30,7 +30,7 @@ export function tellEvents(tenant: string, events: readonly WatchEvent[]): void 
 
 /** How the targets stand, as numbers. */
 export function measureTargets(tenant: string, state: WatchState, now: number): void {
-  const info = metricMeter.createGauge('vartrack_target_info', 'int', undefined, 'Targets of a tenant by status');
+  const info = metricMeter.createGauge('vartrack_target_info', 'int', '1', 'Targets of a tenant by status');
   const age = metricMeter.createGauge('vartrack_drift_age_seconds', 'float', 's', 'Since when the target that is adrift longest is so; 0 where none is');
   const targets = state.groups.flatMap((group) => group.targets);
   const more = state.groups.reduce((sum, group) => sum + group.more, 0);
