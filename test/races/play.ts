@@ -100,6 +100,17 @@ export async function openPlay(world: World): Promise<Play> {
     }
   }
 
+  async function heal(environment: Environment, at: string | undefined): Promise<void> {
+    const ledger = await ledgerAt(`app:${environment}`);
+    const commit = at ?? ledger?.commit;
+    if (!ledger || commit === undefined) return;
+    const newest = newestOf(tags);
+    const branchRef = environment === 'production' ? MAIN : DEVELOP;
+    const ref: RefEvent = ledger.stream.includes('tags:') && newest ? { kind: 'tag', name: newest.name } : branchRef;
+    const only = [`settings/${environment}/0`, `settings/${environment}/1`, `flags/${environment}/0`];
+    await world.ask(ref, { trigger: 'heal', only, commit });
+  }
+
   async function act(command: Command): Promise<void> {
     step++;
     switch (command.do) {
@@ -136,6 +147,9 @@ export async function openPlay(world: World): Promise<Play> {
         else if (newest) await world.ask({ kind: 'tag', name: newest.name });
         break;
       }
+      case 'heal':
+        await heal(command.environment, command.at === 'any' ? pick(contents, command.index) : undefined);
+        break;
       case 'pause':
         await watch.signal(pauseSignal, { by: 'ann', reason: 'a race' });
         break;

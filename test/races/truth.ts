@@ -16,6 +16,14 @@ export async function expectTruthOf(world: World, disturbed: ReadonlySet<string>
           standing(ofRun).map((record) => record.commit),
           said,
         ).toContain(commit);
+      // A heal puts back what was there before; it never brings a commit to a target.
+      if (target.status === 'Synced' && request.heals !== undefined) {
+        expect(commit, said).toBe(request.heals);
+        expect(
+          standing(ofRun).map(({ plan }) => plan?.base.ledger?.commit),
+          said,
+        ).toContain(commit);
+      }
       if (target.status === 'Restored')
         expect(
           ofRun.map(({ op }) => op),

@@ -41,6 +41,8 @@ export interface AcceptedRequest {
   readonly stream: string;
   readonly workflowId: string;
   readonly runId: string;
+  /** The commit that a heal is to put back. */
+  readonly heals?: string;
 }
 
 /** Two streams feed production (a branch and its tags), one feeds staging; each rule writes to Redis and to a file. */
@@ -108,7 +110,7 @@ rules:${rules}`;
       const stream = ref.kind === 'branch' ? ref.name : 'tags:v*';
       const taskQueue = `test-${stack.tenant}`;
       const started = await startSync(client, { tenant: stack.tenant, repository: 'config', stream }, whole, { taskQueue });
-      return accepted({ id: whole.id, stream, ...started });
+      return accepted({ id: whole.id, stream, ...started, ...(whole.only && whole.commit !== undefined && { heals: whole.commit }) });
     },
     async outcomeOf(request) {
       const results = await world.resultsOf(request);
