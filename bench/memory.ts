@@ -1,10 +1,10 @@
 // Memory of the processes under the pushes of an hour, sent as fast as they settle, beside processes that do nothing:
 //   npx node bench/memory.ts [pushes] [tenants] [keys]
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { requestResults } from '../clients/sync-result.ts';
 import { syncWorkflowId } from '../workflows/messages.ts';
 import { makeCommits } from './make-commits.ts';
+import { childrenOf, residentOf } from './processes.ts';
 import { startProduct, type Product } from './product.ts';
 import { table } from './statistics.ts';
 
@@ -84,27 +84,6 @@ function rowOf(when: string, sent: number): Record<string, string> {
     'git under it': mebibytes(below.reduce((sum, pid) => sum + residentOf(pid), 0)),
     'processes under it': String(below.length),
   };
-}
-
-function residentOf(pid: number): number {
-  try {
-    const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-    return Number(kibibytes ?? 0) * 1024;
-  } catch {
-    // It has ended meanwhile.
-    return 0;
-  }
-}
-
-function childrenOf(pid: number): readonly number[] {
-  try {
-    const own = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-    );
-    return own.flatMap((child) => [child, ...childrenOf(child)]);
-  } catch {
-    return [];
-  }
 }
 
 function floor(what: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): { readonly what: string; readonly child: ChildProcess } {

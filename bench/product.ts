@@ -20,6 +20,8 @@ export interface Product {
   readonly bare: string;
   readonly repositoryUrl: string;
   readonly processes: Readonly<Record<'api' | 'worker', number>>;
+  /** Of the worker's metrics. */
+  readonly metricsUrl: string;
   git(...args: readonly string[]): string;
   /** Moves a branch of the remote to a commit that was made before, which is all that a push does. */
   point(branch: string, commit: string): void;
@@ -28,10 +30,20 @@ export interface Product {
   stop(): Promise<void>;
 }
 
+export interface ProductOptions {
+  /** Credentials that the bundle names. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Another script than the worker's. */
+  readonly worker?: string;
+}
+
 const SECRET = 'bench';
 
 /** `tenants` gives the YAML below `tenants:`. */
-export async function startProduct(tenants: (place: { redis: string; repository: string; directory: string }) => string): Promise<Product> {
+export async function startProduct(
+  tenants: (place: { redis: string; repository: string; directory: string }) => string,
+  options: ProductOptions = {},
+): Promise<Product> {
   const directory = mkdtempSync(join(tmpdir(), 'vartrack-bench-'));
   const bare = join(directory, 'config.git');
   const work = join(directory, 'work');
@@ -45,6 +57,7 @@ export async function startProduct(tenants: (place: { redis: string; repository:
   const taskQueue = 'bench';
   const env = {
     ...process.env,
+    ...options.env,
     TEMPORAL_ADDRESS: temporal.address,
     VARTRACK_BUNDLE: join(directory, 'vartrack.yaml'),
     VARTRACK_CACHE_DIR: join(directory, 'cache'),
@@ -56,7 +69,7 @@ export async function startProduct(tenants: (place: { redis: string; repository:
     LOG_LEVEL: 'warn',
   };
   const api = start('api/main.ts', { ...env, VARTRACK_METRICS_PORT: String(apiMetrics) });
-  const worker = start('worker/main.ts', { ...env, VARTRACK_METRICS_PORT: String(workerMetrics) });
+  const worker = start(options.worker ?? 'worker/main.ts', { ...env, VARTRACK_METRICS_PORT: String(workerMetrics) });
   const url = `http://127.0.0.1:${apiPort}`;
   await until(async () => (await fetch(`${url}/readyz`)).ok);
   const connection = await Connection.connect({ address: temporal.address });
@@ -71,6 +84,7 @@ export async function startProduct(tenants: (place: { redis: string; repository:
     bare,
     repositoryUrl,
     processes: { api: api.pid ?? 0, worker: worker.pid ?? 0 },
+    metricsUrl: `http://127.0.0.1:${workerMetrics}/metrics`,
     git,
     point: (branch, commit) => void execFileSync('git', ['-C', bare, 'update-ref', `refs/heads/${branch}`, commit]),
     async post(tenant, commit, branch = 'main') {
