@@ -44,7 +44,7 @@ export async function checkRotation(
           if (version === null) return;
           const before = Object.hasOwn(known, name) ? known[name] : undefined;
           const isNewer = before !== undefined && version > before;
-          const targets = [first, ...others].map(({ target: { keys: _, moreKeys: __, ...target } }) => target);
+          const targets = [first, ...others].map(({ target: { keys: _keys, moreKeys: _moreKeys, ...target } }) => target);
           if (isNewer) rotated.push({ secret: name, version, targets });
           // Still unknown, it is told again with the next check, when the others may be reached.
           if (!isNewer || targets.every(({ commit }) => commit !== undefined)) versions.set(name, version);

@@ -4,10 +4,13 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startSync } from '../../clients/start-sync.ts';
 import type { CheckedTarget, TenantCheck } from '../../domain/drift.ts';
 import { describeWith } from '../servers/describe-with.ts';
-import type { Files } from '../product/stack.ts';
 import { openCheckLab, type CheckLab } from './check-lab.ts';
 
 /** Each test has a branch of its own, with an environment and targets of its own. */
+const BRANCHES = ['idle', 'keys', 'extra', 'ignore', 'gone', 'forged', 'intent', 'owned', 'runs', 'heals', 'remote', 'group', 'down'].map(
+  (name) => `t-${name}`,
+);
+
 function tenant(redisUrl: string, more = ''): string {
   return `
 repositories:
@@ -27,8 +30,15 @@ ${more}`;
 
 describeWith(['temporal', 'redis'], 'a check of targets', () => {
   let lab: CheckLab;
+  /** Applied to all of them. */
+  let commit = '';
   beforeAll(async () => {
     lab = await openCheckLab(({ url }) => ({ tenant: tenant(url) }));
+    const { repository } = lab.stack;
+    commit = await repository.commit({ 'a.yaml': 'a: 1\nb: 2\nruntime: { level: info }\n' }, 't-first');
+    await repository.git('push', '-q', 'origin', ...BRANCHES.map((name) => `t-first:refs/heads/${name}`));
+    const outcomes = await Promise.all(BRANCHES.map((name) => lab.stack.sync({ ref: { kind: 'branch', name } }, name)));
+    expect(outcomes.map(({ status }) => status)).toEqual(BRANCHES.map(() => 'Synced'));
   });
   afterAll(async () => lab?.close());
 
@@ -37,14 +47,7 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
   const checkCache = (branch: string): Promise<CheckedTarget | undefined> => lab.checkOne(`settings/${branch}/0`);
   const checkFile = (branch: string): Promise<CheckedTarget | undefined> => lab.checkOne(`settings/${branch}/1`);
 
-  async function synced(branch: string, files: Files = { 'a.yaml': 'a: 1\nb: 2\n' }): Promise<string> {
-    const outcome = await lab.stack.push(files, branch);
-    expect(outcome).toMatchObject({ status: 'Synced', problems: [] });
-    return outcome.commit ?? '';
-  }
-
   it('is one read and nothing else where nothing changed', async () => {
-    const commit = await synced('t-idle');
     expect(await checkCache('t-idle')).toMatchObject({ status: 'InSync', commit, mode: 'warn', repository: 'config', stream: 't-idle', place: 'app:t-idle' });
     expect(await checkFile('t-idle')).toMatchObject({ status: 'InSync' });
     const before = { ...lab.counts };
@@ -54,7 +57,6 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
   });
 
   it('tells keys that were changed, and that are missing', async () => {
-    const commit = await synced('t-keys');
     await lab.client.hset(cache('t-keys'), 'a', 'theirs');
     await lab.client.hdel(cache('t-keys'), 'b');
     const { fingerprint } = lab.deps;
@@ -76,11 +78,10 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
   });
 
   it('leaves alone keys of others where the place is shared, and tells them where it is owned as a whole', async () => {
-    await synced('t-extra');
     await lab.client.hset(cache('t-extra'), 'foreign', 'theirs');
     expect(await checkCache('t-extra')).toMatchObject({ status: 'InSync' });
     expect(await checkFile('t-extra')).toMatchObject({ status: 'InSync' });
-    await writeFile(file('t-extra'), JSON.stringify({ a: 1, b: 2, c: 3 }));
+    await writeFile(file('t-extra'), JSON.stringify({ a: 1, b: 2, c: 3, runtime: { level: 'info' } }));
     expect(await checkFile('t-extra')).toMatchObject({ status: 'Drifted', remedy: 'heal', keys: [{ key: 'c', drift: 'extra', expected: null }] });
     await writeFile(file('t-extra'), '{"a": 1,');
     expect(await checkFile('t-extra')).toMatchObject({ status: 'Drifted', remedy: 'heal', message: expect.stringMatching(/JSON/) });
@@ -89,7 +90,6 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
   });
 
   it('does not count what the rule ignores', async () => {
-    await synced('t-ignore', { 'a.yaml': 'a: 1\nruntime: { level: info }\n' });
     await lab.client.hset(cache('t-ignore'), 'runtime.level', 'debug');
     expect(await checkCache('t-ignore')).toMatchObject({ status: 'InSync' });
     await lab.client.hdel(cache('t-ignore'), 'runtime.level');
@@ -99,13 +99,16 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
   });
 
   it('wants the head again where the ledger is gone, whatever the values are, and nobody’s values that stand in the way seen by a person', async () => {
-    await synced('t-gone');
     await lab.setLedger(cache('t-gone'), null);
     const equal = await checkCache('t-gone');
     expect(equal).toMatchObject({ status: 'Drifted', remedy: 'sync', keys: [], message: expect.stringContaining('ledger is gone') });
     expect(equal).not.toHaveProperty('commit');
     await lab.client.del(cache('t-gone'));
-    expect(await checkCache('t-gone')).toMatchObject({ status: 'Drifted', remedy: 'sync', keys: [{ drift: 'missing' }, { drift: 'missing' }] });
+    expect(await checkCache('t-gone')).toMatchObject({
+      status: 'Drifted',
+      remedy: 'sync',
+      keys: [{ drift: 'missing' }, { drift: 'missing' }, { drift: 'missing' }],
+    });
     await lab.client.hset(cache('t-gone'), 'a', 'theirs');
     const held = await checkCache('t-gone');
     expect(held).toMatchObject({ status: 'Drifted', keys: [{ key: 'a', drift: 'changed' }], message: expect.stringContaining('not written by varTrack') });
@@ -113,9 +116,8 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
   });
 
   it('is not fooled by a ledger that was trimmed, emptied, or put back from before', async () => {
-    const first = await synced('t-forged');
     const old = await lab.ledgerOf(cache('t-forged'));
-    await synced('t-forged', { 'a.yaml': 'a: 2\nb: 2\n' });
+    expect(await lab.stack.push({ 'a.yaml': 'a: 2\nb: 2\n' }, 't-forged')).toMatchObject({ status: 'Synced' });
     const ledger = await lab.ledgerOf(cache('t-forged'));
     expect(await checkCache('t-forged')).toMatchObject({ status: 'InSync' });
 
@@ -125,7 +127,7 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
     expect(await checkCache('t-forged')).toMatchObject({ status: 'Drifted', remedy: 'sync' });
     await lab.setLedger(cache('t-forged'), old);
     await lab.client.hset(cache('t-forged'), 'a', '1');
-    expect(await checkCache('t-forged')).toMatchObject({ status: 'Drifted', remedy: 'sync', commit: first, message: expect.stringContaining('older than') });
+    expect(await checkCache('t-forged')).toMatchObject({ status: 'Drifted', remedy: 'sync', commit, message: expect.stringContaining('older than') });
     await lab.setLedger(cache('t-forged'), { ...ledger, commit: 'f'.repeat(40) });
     expect(await checkCache('t-forged')).toMatchObject({
       status: 'Drifted',
@@ -138,13 +140,11 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
   });
 
   it('takes over what was left half-written', async () => {
-    await synced('t-intent');
     await lab.setLedger(cache('t-intent'), { ...(await lab.ledgerOf(cache('t-intent'))), state: 'intent' });
     expect(await checkCache('t-intent')).toMatchObject({ status: 'Drifted', remedy: 'heal', message: expect.stringContaining('half-done') });
   });
 
   it('does not call drifted what belongs to another rule', async () => {
-    await synced('t-owned');
     const ledger = await lab.ledgerOf(cache('t-owned'));
     await lab.setLedger(cache('t-owned'), { ...ledger, owner: { tenant: 'other', rule: 'theirs', environment: 'production' } });
     const found = await checkCache('t-owned');
@@ -161,7 +161,6 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
   });
 
   it('calls syncing what a run works on, also one that began after the first look', async () => {
-    await synced('t-runs');
     await lab.client.hset(cache('t-runs'), 'a', 'theirs');
     await lab.stack.stopWorker();
     try {
@@ -191,7 +190,6 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
   });
 
   it('looks through heals to the run that brought the stream to its head', async () => {
-    const commit = await synced('t-heals');
     await lab.client.hset(cache('t-heals'), 'a', 'theirs');
     const only = ['settings/t-heals/0'];
     await lab.stack.sync({ trigger: 'heal', only, commit, ref: { kind: 'branch', name: 't-heals' } }, 't-heals');
@@ -201,7 +199,6 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
   });
 
   it('goes on with what it knows while the remote does not answer, and after a restart with the streams that had runs', async () => {
-    const commit = await synced('t-remote');
     expect(await checkCache('t-remote')).toMatchObject({ status: 'InSync' });
     const bare = lab.stack.repository.url.replace('file://', '');
     const head = await readFile(join(bare, 'HEAD'), 'utf8');
@@ -219,7 +216,6 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
   });
 
   it('tells a group only where it is not as it was', async () => {
-    await synced('t-group');
     const first = await lab.check({ groups: 'all' });
     const [group] = first.groups;
     expect(group).toMatchObject({ intervalMs: 60_000, more: 0 });
@@ -232,8 +228,6 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
   });
 
   it('says that it does not know where the sink does not answer', async () => {
-    await synced('t-down');
-    await lab.client.set('app:t-other', 'not a hash');
     await lab.client.del(cache('t-down'));
     await lab.client.set(cache('t-down'), 'not a hash');
     const found = await checkCache('t-down');
