@@ -7,8 +7,8 @@ const READ = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get'] }];
 
 export async function configmapSink(server: KubernetesServer): Promise<OneSink> {
   const account = await makeServiceAccount(server, 'vartrack-configmap', 'configmaps', WRITE);
-  const found = async (environment: string) =>
-    (await server.call('GET', `/api/v1/namespaces/default/configmaps/settings-${environment}`)) as { data?: Record<string, string> } | undefined;
+  const pathOf = (environment: string): string => `/api/v1/namespaces/default/configmaps/settings-${environment}`;
+  const found = async (environment: string) => (await server.call('GET', pathOf(environment))) as { data?: Record<string, string> } | undefined;
   return {
     kind: 'configmap',
     options: { server: server.url, token: { env: 'CONFIGMAP_TOKEN' }, ca: { env: 'CLUSTER_CA' } },
@@ -16,6 +16,9 @@ export async function configmapSink(server: KubernetesServer): Promise<OneSink> 
     credentials: { CONFIGMAP_TOKEN: account.token, CLUSTER_CA: server.ca },
     look: async (environment) => (await found(environment))?.data ?? null,
     trace: async (environment) => JSON.stringify((await found(environment)) ?? null),
+    edit: async (environment, data) => void (await server.call('PATCH', pathOf(environment), { data })),
+    clear: async (environment) => void (await server.call('DELETE', pathOf(environment))),
+    loseLedger: async (environment) => void (await server.call('PATCH', pathOf(environment), { metadata: { annotations: { 'vartrack.dev/ledger': null } } })),
     refuseWrites: () => account.may(READ),
     allowWrites: () => account.may(WRITE),
     stop: async () => undefined,

@@ -29,6 +29,16 @@ export async function consulSink(): Promise<OneSink> {
       return texts.length === 0 ? null : Object.fromEntries(texts);
     },
     trace: async (environment) => JSON.stringify(await person.list(prefixOf(environment))),
+    edit: async (environment, changes) => {
+      for (const [key, text] of Object.entries(changes)) {
+        const path = `${prefixOf(environment)}${key}`;
+        await (text === null ? person.delete(path) : person.put(path, text));
+      }
+    },
+    clear: async (environment) => {
+      for (const { Key } of await person.list(prefixOf(environment))) await person.delete(Key);
+    },
+    loseLedger: (environment) => person.delete(`${prefixOf(environment)}.vartrack`),
     refuseWrites: () => give('read'),
     allowWrites: () => give('write'),
     stop: () => server.stop(),

@@ -32,6 +32,17 @@ export async function helmSink(server: KubernetesServer): Promise<OneSink> {
       const records = await person.records(placeOf(environment));
       return JSON.stringify([records.map(({ name, resourceVersion }) => [name, resourceVersion]), await person.rendered(placeOf(environment))]);
     },
+    edit: async (environment, changes) => {
+      // A null takes away what --reuse-values would keep.
+      await person.helm(placeOf(environment), 'upgrade', [chartPath, '--reuse-values', '--values', '-'], JSON.stringify(changes));
+    },
+    clear: async (environment) => void (await person.helm(placeOf(environment), 'uninstall')),
+    loseLedger: async (environment) => {
+      for (const record of await person.records(placeOf(environment))) {
+        const own = Object.keys(record.labels).filter((label) => label.startsWith('vartrack.dev/'));
+        await person.patch(placeOf(environment), record, { labels: Object.fromEntries(own.map((label) => [label, null])) });
+      }
+    },
     refuseWrites: () => account.may(READ),
     allowWrites: () => account.may(WRITE),
     stop: async () => undefined,

@@ -8,13 +8,14 @@ export async function linuxSink(): Promise<OneSink> {
   const root = join(folder, 'acme');
   const refusal = join(folder, 'refuse');
   await mkdir(root);
+  const pathOf = (environment: string): string => join(root, environment, 'settings.env');
   return {
     kind: 'linux',
     options: { transport: 'local', root },
     // Root may write everywhere: the host's own check is what can say no.
     destination: { place: `${root}/{env}/settings.env`, format: 'env', validate: `test ! -e '${refusal}'` },
     credentials: {},
-    look: (environment) => readFile(join(root, environment, 'settings.env'), 'utf8').catch(nullIfAbsent),
+    look: (environment) => readFile(pathOf(environment), 'utf8').catch(nullIfAbsent),
     trace: async (environment) => {
       const names = ((await readdir(join(root, environment)).catch(nullIfAbsent)) ?? []).toSorted();
       const files = names.map(async (name) => {
@@ -23,6 +24,14 @@ export async function linuxSink(): Promise<OneSink> {
       });
       return JSON.stringify(await Promise.all(files));
     },
+    edit: async (environment, changes) => {
+      const before = (await readFile(pathOf(environment), 'utf8')).trimEnd().split('\n');
+      const kept = before.filter((line) => !Object.keys(changes).some((key) => line.startsWith(`${key.toUpperCase()}=`)));
+      const made = Object.entries(changes).flatMap(([key, text]) => (text === null ? [] : [`${key.toUpperCase()}=${JSON.stringify(text)}`]));
+      await writeFile(pathOf(environment), `${[...kept, ...made].join('\n')}\n`);
+    },
+    clear: (environment) => rm(pathOf(environment)),
+    loseLedger: (environment) => rm(join(root, environment, '.settings.env.vartrack')),
     refuseWrites: () => writeFile(refusal, ''),
     allowWrites: () => rm(refusal, { force: true }),
     stop: () => rm(folder, { recursive: true, force: true }),

@@ -10,11 +10,8 @@ export async function mongodbSink(): Promise<OneSink> {
   const proxy = await startFerretProxy(Number(new URL(server.url).port), createTurns(), (command) =>
     refuses && WRITES.has(command) ? { code: 13, codeName: 'Unauthorized' } : undefined,
   );
-  const documentOf = (environment: string) =>
-    server.client
-      .db('acme')
-      .collection('settings')
-      .findOne({ _id: environment as never });
+  const collection = () => server.client.db('acme').collection<{ readonly _id: string }>('settings');
+  const documentOf = (environment: string) => collection().findOne({ _id: environment });
   return {
     kind: 'mongodb',
     options: { url: `mongodb://127.0.0.1:${proxy.port}` },
@@ -25,6 +22,14 @@ export async function mongodbSink(): Promise<OneSink> {
       return fields.length === 0 ? null : Object.fromEntries(fields);
     },
     trace: async (environment) => JSON.stringify(await documentOf(environment)),
+    edit: async (environment, changes) => {
+      const sets = Object.fromEntries(Object.entries(changes).filter(([, text]) => text !== null));
+      const removed = Object.keys(changes).filter((key) => changes[key] === null);
+      const unset = Object.fromEntries(removed.map((key) => [key, '']));
+      await collection().updateOne({ _id: environment }, { ...(Object.keys(sets).length > 0 && { $set: sets }), ...(removed.length > 0 && { $unset: unset }) });
+    },
+    clear: async (environment) => void (await collection().deleteOne({ _id: environment })),
+    loseLedger: async (environment) => void (await collection().updateOne({ _id: environment }, { $unset: { [OWN_FIELD]: '' } })),
     refuseWrites: async () => void (refuses = true),
     allowWrites: async () => void (refuses = false),
     stop: async () => {

@@ -24,6 +24,14 @@ export async function redisSink(): Promise<OneSink> {
       const keys = (await raw.keys(`*${placeOf(environment)}*`)).toSorted();
       return JSON.stringify(await Promise.all(keys.map(async (key) => [key, (await raw.type(key)) === 'hash' ? await raw.hgetall(key) : await raw.get(key)])));
     },
+    edit: async (environment, changes) => {
+      for (const [key, text] of Object.entries(changes)) {
+        if (text === null) await raw.hdel(placeOf(environment), key);
+        else await raw.hset(placeOf(environment), key, text);
+      }
+    },
+    clear: async (environment) => void (await raw.del(placeOf(environment))),
+    loseLedger: async (environment) => void (await raw.del(`{${placeOf(environment)}}:vartrack`)),
     refuseWrites: async () => void (await raw.call(...USER, 'resetkeys', '%R~*')),
     allowWrites: async () => void (await raw.call(...USER, 'resetkeys', '~*')),
     stop: async () => {

@@ -24,6 +24,23 @@ export async function vercelSink(environments: readonly string[]): Promise<OneSi
       return values.length === 0 ? null : Object.fromEntries(values.map(({ key, value }) => [key, value]));
     },
     trace: async (environment) => JSON.stringify([projectOf(environment).writes(), ...projectOf(environment).variables.values()]),
+    edit: async (environment, changes) => {
+      const project = projectOf(environment);
+      for (const [name, value] of Object.entries(changes)) {
+        const key = name.toUpperCase();
+        const there = [...project.variables.values()].find((each) => each.key === key);
+        if (value === null) project.remove(there?.id ?? '');
+        else if (there) project.edit(there.id, { value });
+        else project.create({ key, value, type: 'encrypted', target: ['production'] }, false);
+      }
+    },
+    clear: async (environment) => {
+      for (const { id } of [...projectOf(environment).variables.values()]) projectOf(environment).remove(id);
+    },
+    loseLedger: async (environment) => {
+      const { variables, remove } = projectOf(environment);
+      for (const { id, key } of [...variables.values()]) if (/^VARTRACK_.*_LEDGER_/.test(key)) remove(id);
+    },
     refuseWrites: async () => proxy.refuseWrites(true),
     allowWrites: async () => proxy.refuseWrites(false),
     stop: async () => {

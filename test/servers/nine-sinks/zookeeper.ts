@@ -32,6 +32,15 @@ export async function zookeeperSink(): Promise<OneSink> {
       const paths = await below(rootOf(environment));
       return JSON.stringify(await Promise.all(paths.map(async (path) => [path, (await raw.get(path))?.version])));
     },
+    edit: async (environment, changes) => {
+      for (const [key, text] of Object.entries(changes)) {
+        const path = `${rootOf(environment)}/${key}`;
+        if (text === null) await raw.delete(path);
+        else await raw.put(path, text);
+      }
+    },
+    clear: (environment) => raw.delete(rootOf(environment)),
+    loseLedger: (environment) => raw.delete(`${rootOf(environment)}/.vartrack`),
     refuseWrites: (environment) => setAcl(environment, READ_ONLY),
     allowWrites: (environment) => setAcl(environment, aclOf(CREATOR_ALL)),
     stop: async () => {

@@ -10,7 +10,7 @@ export interface Person {
   /** All records of a release, oldest first. */
   records(place: string): Promise<readonly ReleaseRecord[]>;
   /** Changes a record as `kubectl patch` would. */
-  patch(place: string, record: ReleaseRecord, change: { readonly labels: Readonly<Record<string, string>>; readonly release?: string }): Promise<void>;
+  patch(place: string, record: ReleaseRecord, change: { readonly labels: Readonly<Record<string, string | null>>; readonly release?: string }): Promise<void>;
   /** What the chart of {@link makeChart} made, or null. */
   rendered(place: string): Promise<{ readonly data: unknown; readonly resourceVersion: string } | null>;
 }
