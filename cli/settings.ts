@@ -2,15 +2,8 @@ import { userInfo } from 'node:os';
 import { loadBundle } from '../clients/bundle.ts';
 import { readSecretFiles } from '../clients/secret-files.ts';
 import type { Bundle } from '../domain/bundle.ts';
-import { parseEnvironment, workerEnvironmentSchema } from '../schemas/environment.ts';
+import { cliEnvironmentSchema, parseEnvironment } from '../schemas/environment.ts';
 import { sinkDefinitions } from '../sinks/registry.ts';
-
-const cliEnvironmentSchema = workerEnvironmentSchema.pick({
-  VARTRACK_BUNDLE: true,
-  VARTRACK_CODEC_KEY: true,
-  VARTRACK_TASK_QUEUE: true,
-  VARTRACK_CACHE_DIR: true,
-});
 
 export interface CliSettings {
   readonly bundlePath: string;

@@ -9,14 +9,20 @@ const BOUND_TO = 'encryption-bound-to';
 const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+const NOT_ENCRYPTED =
+  'a payload is not encrypted, and VARTRACK_REQUIRE_ENCRYPTION is true: it is from before there was a key, or somebody without it wrote to Temporal; terminate that run';
+
+/** Whether payloads that nobody with a key has written are believed. */
+export type PlainPayloads = 'taken' | 'refused';
 
 /**
  * Encrypts every payload with AES-256-GCM (a fresh nonce each), so that the Temporal store holds no readable input, result or memo. The first key
  * encrypts, each decrypts what names it. The workflow id is authenticated with the payload and written beside it: where the SDK says which workflow
  * a payload is read for, one that belongs to another is refused; the Temporal UI, which does not say, can still decrypt.
- * What was written before encryption was switched on is passed through, and what was bound to no workflow (the format before) is decrypted.
+ * What was written before encryption was switched on is passed through unless `plain` says otherwise, and what was bound to no workflow (the format
+ * before) is decrypted.
  */
-export function createPayloadCodec(keys: readonly CodecKey[]): PayloadCodec {
+export function createPayloadCodec(keys: readonly CodecKey[], plain: PlainPayloads = 'taken'): PayloadCodec {
   const [newest] = keys;
   if (newest === undefined) throw new ValueError('there is no codec key; make one with: vartrack codec key');
   for (const { bytes } of keys) {
@@ -40,7 +46,10 @@ export function createPayloadCodec(keys: readonly CodecKey[]): PayloadCodec {
 
   function decrypt(payload: Payload, workflowId: string | undefined): Payload {
     const keyId = codecKeyIdOf(payload);
-    if (keyId === undefined) return payload;
+    if (keyId === undefined) {
+      if (plain === 'refused') throw new ValueError(NOT_ENCRYPTED);
+      return payload;
+    }
     const key = keyOf.get(keyId);
     if (!key) throw new ValueError(`a payload was encrypted with key ${keyId}, and VARTRACK_CODEC_KEY has ${known}`);
     const owner = textOf(payload, BOUND_TO);

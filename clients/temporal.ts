@@ -16,8 +16,18 @@ export interface Temporal {
 
 /** What client and worker must agree on: with a key (or several, see VARTRACK_CODEC_KEY), every payload and failure is encrypted before it leaves the process. */
 export function createDataConverter(codecKey: string | undefined): DataConverter {
-  if (codecKey === undefined) return {};
-  return { payloadCodecs: [createPayloadCodec(parseCodecKeys(codecKey))], failureConverterPath: FAILURE_CONVERTER_PATH };
+  const required = requiresEncryption();
+  if (codecKey === undefined) {
+    if (required) throw new TypeError('VARTRACK_REQUIRE_ENCRYPTION is true, and there is no codec key');
+    return {};
+  }
+  const codec = createPayloadCodec(parseCodecKeys(codecKey), required ? 'refused' : 'taken');
+  return { payloadCodecs: [codec], failureConverterPath: FAILURE_CONVERTER_PATH };
+}
+
+/** Read where it counts, as Temporal's own variables are: a caller that forgot to pass it on would believe everything. */
+function requiresEncryption(): boolean {
+  return process.env['VARTRACK_REQUIRE_ENCRYPTION'] === 'true';
 }
 
 /** Also given to the bundler of the workflows, which otherwise would write failures in plain text. */

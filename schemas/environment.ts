@@ -17,6 +17,8 @@ const shared = {
       if (message !== undefined) issues.push({ code: 'custom', message, input: undefined });
     })
     .optional(),
+  /** `true`: nothing in Temporal is believed that is not encrypted; see `requiresEncryption`. */
+  VARTRACK_REQUIRE_ENCRYPTION: z.enum(['true', 'false']).optional(),
   /** Where api and cli put work and workers find it; two deployments on one Temporal namespace need two. */
   VARTRACK_TASK_QUEUE: z.string().default('vartrack'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
@@ -40,10 +42,24 @@ const apiVariables = z.object({
   VARTRACK_API_TOKEN: token.optional(),
 });
 
-export const apiEnvironmentSchema = apiVariables.refine((env) => env.VARTRACK_CODEC_TOKEN === undefined || env.VARTRACK_CODEC_KEY !== undefined, {
-  path: ['VARTRACK_CODEC_TOKEN'],
-  error: 'switches /codec on, which needs VARTRACK_CODEC_KEY',
-});
+interface EncryptionVariables {
+  readonly VARTRACK_REQUIRE_ENCRYPTION?: string | undefined;
+  readonly VARTRACK_CODEC_KEY?: string | undefined;
+}
+
+/** A deployment that lost its key does not start, rather than go on in plain text. */
+function hasRequiredKey({ VARTRACK_REQUIRE_ENCRYPTION: required, VARTRACK_CODEC_KEY: key }: EncryptionVariables): boolean {
+  return required !== 'true' || key !== undefined;
+}
+
+const requiredKey = { path: ['VARTRACK_REQUIRE_ENCRYPTION'], error: 'is true, and there is no VARTRACK_CODEC_KEY; give it the keys that all processes have' };
+
+export const apiEnvironmentSchema = apiVariables
+  .refine(hasRequiredKey, requiredKey)
+  .refine((env) => env.VARTRACK_CODEC_TOKEN === undefined || env.VARTRACK_CODEC_KEY !== undefined, {
+    path: ['VARTRACK_CODEC_TOKEN'],
+    error: 'switches /codec on, which needs VARTRACK_CODEC_KEY',
+  });
 
 export type ApiEnvironment = z.infer<typeof apiEnvironmentSchema>;
 
@@ -55,10 +71,16 @@ export function parseEnvironment<T>(schema: z.ZodType<T>, env: Readonly<Record<s
   throw new InvalidInput(result.error.issues.map(({ path, message }) => ({ message: `environment variable ${path.join('.')}: ${message}` })));
 }
 
-export const workerEnvironmentSchema = z.object({
+const workerVariables = z.object({
   ...shared,
   VARTRACK_METRICS_HOST: z.string().default('127.0.0.1'),
   VARTRACK_METRICS_PORT: port.default(9465),
   /** Directory of the Git mirrors; `~/.cache/vartrack/git` unless given. */
   VARTRACK_CACHE_DIR: z.string().optional(),
 });
+
+export const workerEnvironmentSchema = workerVariables.refine(hasRequiredKey, requiredKey);
+
+export const cliEnvironmentSchema = workerVariables
+  .pick({ VARTRACK_BUNDLE: true, VARTRACK_CODEC_KEY: true, VARTRACK_REQUIRE_ENCRYPTION: true, VARTRACK_TASK_QUEUE: true, VARTRACK_CACHE_DIR: true })
+  .refine(hasRequiredKey, requiredKey);

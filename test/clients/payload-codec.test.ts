@@ -32,6 +32,13 @@ describe('the payload codec', () => {
     expect(await createPayloadCodec([a]).decode([payload], main)).toEqual([payload]);
   });
 
+  it('refuses payloads that are not encrypted where they have to be', async () => {
+    const strict = createPayloadCodec([a], 'refused');
+    await expect(strict.decode([payload], main)).rejects.toThrow('VARTRACK_REQUIRE_ENCRYPTION');
+    await expect(strict.decode([{ data: payload.data ?? null }], main)).rejects.toThrow('is not encrypted');
+    expect(textsOf(await strict.decode(await strict.encode([payload], main), main))).toEqual(['json/plain "cache acme:production"']);
+  });
+
   it('says which key is missing when another one was used', async () => {
     const sealed = await createPayloadCodec([a]).encode([payload]);
     await expect(createPayloadCodec([b]).decode(sealed)).rejects.toThrow(`was encrypted with key ${a.id}, and VARTRACK_CODEC_KEY has ${b.id}`);

@@ -1,22 +1,28 @@
 import { randomBytes } from 'node:crypto';
+import { Client } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { codecKeyIdOf } from '../../clients/payload-codec.ts';
-import { syncWorkflowId } from '../../workflows/messages.ts';
+import { parseCodecKeys } from '../../clients/codec-key.ts';
+import { codecKeyIdOf, createPayloadCodec } from '../../clients/payload-codec.ts';
+import { startSync } from '../../clients/start-sync.ts';
+import { syncWorkflowId, type SyncRequest } from '../../workflows/messages.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { startRedis, type RedisServer } from '../servers/redis.ts';
 import { CONFIG_REPOSITORY, openStack, type Stack } from './stack.ts';
 
-describeWith(['temporal', 'redis'], 'with VARTRACK_CODEC_KEY', () => {
+describeWith(['temporal', 'redis'], 'with VARTRACK_CODEC_KEY and VARTRACK_REQUIRE_ENCRYPTION', () => {
   let redis: RedisServer;
   let client: Redis;
   let stack: Stack;
+  const codecKey = randomBytes(32).toString('base64');
+  const codec = createPayloadCodec(parseCodecKeys(codecKey));
   beforeAll(async () => {
+    process.env['VARTRACK_REQUIRE_ENCRYPTION'] = 'true';
     redis = await startRedis();
     client = new Redis(redis.url);
     stack = await openStack({
-      codecKey: randomBytes(32).toString('base64'),
+      codecKey,
       tenant: `${CONFIG_REPOSITORY}
 sinks:
   cache: { kind: redis, url: "${redis.url}" }
@@ -33,6 +39,7 @@ rules:
     await stack?.close();
     client?.disconnect();
     await redis?.stop();
+    delete process.env['VARTRACK_REQUIRE_ENCRYPTION'];
   });
 
   it('a run works and fails as ever, and neither names nor messages can be read in its history', async () => {
@@ -48,6 +55,26 @@ rules:
     expect(payloads.length).toBeGreaterThan(5);
     const owners = payloads.map(({ metadata }) => Buffer.from(metadata?.['encryption-bound-to'] ?? []).toString());
     expect(new Set(owners)).toEqual(new Set([workflowId]));
+  });
+
+  it('a push that somebody without the key puts into Temporal is not taken, and writes nothing', async () => {
+    const commit = await stack.repository.commit({ 'a.yaml': 'keyofmine: 2\n' });
+    const { connection, namespace } = stack.temporal;
+    const request: SyncRequest = { id: 'forged', ref: { kind: 'branch', name: 'main' }, commit, trigger: 'push' };
+    // Without a data converter, as anyone with access to Temporal has one.
+    const forged = await startSync(new Client({ connection, namespace }), { tenant: stack.tenant, repository: 'config', stream: 'main' }, request, {
+      taskQueue: `test-${stack.tenant}`,
+    });
+    const execution = { workflowId: forged.workflowId };
+    const failures = async (): Promise<readonly string[]> => {
+      const { history: events } = await connection.workflowService.getWorkflowExecutionHistory({ namespace, execution });
+      const sealed = (events?.events ?? []).flatMap((event) => event.workflowTaskFailedEventAttributes?.failure?.encodedAttributes ?? []);
+      return (await codec.decode(sealed)).map(({ data }) => Buffer.from(data ?? []).toString());
+    };
+    await expect.poll(failures, { timeout: 20_000, interval: 100 }).toContainEqual(expect.stringContaining('VARTRACK_REQUIRE_ENCRYPTION'));
+    expect(await client.hgetall('placeofmine:production')).toEqual({ keyofmine: '1' });
+    await stack.temporal.client.workflow.getHandle(forged.workflowId).terminate('it was forged');
+    expect(await stack.push({ 'a.yaml': 'keyofmine: 3\n' })).toMatchObject({ status: 'Synced' });
   });
 
   async function payloadsOfLastRun(): Promise<{ readonly payloads: readonly Payload[]; readonly workflowId: string }> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { apiEnvironmentSchema, parseEnvironment } from '../../schemas/environment.ts';
+import { apiEnvironmentSchema, cliEnvironmentSchema, parseEnvironment, workerEnvironmentSchema } from '../../schemas/environment.ts';
 
 const parse = (env: Record<string, string>) => parseEnvironment(apiEnvironmentSchema, env);
 
@@ -40,10 +40,22 @@ describe('the environment of the api', () => {
   });
 
   it.each([
+    ['api', apiEnvironmentSchema],
+    ['worker', workerEnvironmentSchema],
+    ['command line', cliEnvironmentSchema],
+  ])('starts no %s without a codec key where encryption is required', (_name, schema) => {
+    const start = (env: Record<string, string>) => parseEnvironment<object>(schema, { VARTRACK_REQUIRE_ENCRYPTION: 'true', ...env });
+    expect(() => start({})).toThrow('environment variable VARTRACK_REQUIRE_ENCRYPTION: is true, and there is no VARTRACK_CODEC_KEY');
+    expect(start({ VARTRACK_CODEC_KEY: Buffer.alloc(32, 7).toString('base64') })).toMatchObject({ VARTRACK_REQUIRE_ENCRYPTION: 'true' });
+    expect(start({ VARTRACK_REQUIRE_ENCRYPTION: 'false' })).toBeDefined();
+  });
+
+  it.each([
     ['VARTRACK_API_PORT', 'http'],
     ['VARTRACK_API_PORT', '70000'],
     ['VARTRACK_UI_URL', 'javascript:alert(1)'],
     ['LOG_LEVEL', 'loud'],
+    ['VARTRACK_REQUIRE_ENCRYPTION', '1'],
     ['VARTRACK_CODEC_KEY', 'canary-not-base64!'],
     ['VARTRACK_CODEC_KEY', Buffer.from('canary').toString('base64')],
     ['VARTRACK_WEBHOOKS_PER_MINUTE', '0'],
