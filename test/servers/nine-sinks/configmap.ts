@@ -2,8 +2,8 @@ import type { KubernetesServer } from '../kubernetes.ts';
 import { makeServiceAccount } from './cluster-role.ts';
 import type { OneSink } from './one-sink.ts';
 
-const WRITE = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'create', 'patch', 'delete'] }];
-const READ = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get'] }];
+const WRITE = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'create', 'patch', 'delete', 'list', 'watch'] }];
+const READ = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list', 'watch'] }];
 
 export async function configmapSink(server: KubernetesServer): Promise<OneSink> {
   const account = await makeServiceAccount(server, 'vartrack-configmap', 'configmaps', WRITE);

@@ -7,10 +7,10 @@ import type { OneSink } from './one-sink.ts';
 
 // What docs/sinks/helm.md asks for, for a chart that makes a ConfigMap.
 const WRITE = [
-  { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'create', 'update', 'patch', 'delete'] },
+  { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'] },
   { apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'create', 'patch', 'delete'] },
 ];
-const READ = [{ apiGroups: [''], resources: ['secrets', 'configmaps'], verbs: ['get', 'list'] }];
+const READ = [{ apiGroups: [''], resources: ['secrets', 'configmaps'], verbs: ['get', 'list', 'watch'] }];
 
 export async function helmSink(server: KubernetesServer): Promise<OneSink> {
   const [program, account] = await Promise.all([programOf('helm4'), makeServiceAccount(server, 'vartrack-helm', 'secrets', WRITE)]);

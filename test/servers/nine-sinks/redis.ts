@@ -9,7 +9,7 @@ export async function redisSink(): Promise<OneSink> {
   const raw = new Redis(server.url);
   // Of a server that was killed with its test there is nobody to tell.
   raw.on('error', () => undefined);
-  await raw.call(...USER, 'on', '>redis-secret', '+@all', '~*');
+  await raw.call(...USER, 'on', '>redis-secret', '+@all', '~*', '&*');
   const placeOf = (environment: string): string => `acme:${environment}:settings`;
   return {
     kind: 'redis',
