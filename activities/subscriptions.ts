@@ -16,6 +16,7 @@ export interface SubscriptionsOptions {
   readonly tenant: string;
   readonly open: (bundle: Bundle, sink: string) => Promise<Sink>;
   readonly onProblem: (sink: string, state: 'lost' | 'refused', error: unknown) => void;
+  readonly onStanding: (sink: string) => void;
   readonly onChange: (target: SubscribedTarget) => void;
   readonly observer: WatchObserver;
   readonly times?: SubscriptionTimes;
@@ -24,8 +25,8 @@ export interface SubscriptionsOptions {
 interface Subscription {
   /** What it watches over which connection; another text is another subscription. */
   readonly subject: string;
-  readonly bundle: Bundle;
   readonly controller: AbortController;
+  bundle: Bundle;
   /** Renewed without beginning again: what a change of a place means may change with the bundle. */
   targets: ReadonlyMap<string, readonly SubscribedTarget[]>;
   state: SubscriptionState | null;
@@ -37,13 +38,14 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
   const held = new Map<string, Subscription>();
   const ending = new Set<Promise<void>>();
 
-  function begin(bundle: Bundle, sink: string, subject: string, targets: readonly SubscribedTarget[], after: Promise<void> | undefined): void {
+  function begin(bundle: Bundle, sink: string, subject: string, targets: readonly SubscribedTarget[]): void {
     const kind = targets[0]?.kind ?? '';
     const controller = new AbortController();
     const move = (state: SubscriptionState | null): void => {
       if (state === subscription.state) return;
       observer.moved(kind, subscription.state, state);
       subscription.state = state;
+      if (state === 'standing') options.onStanding(sink);
     };
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     const subscription: Subscription = { subject, bundle, controller, targets: byPlace(targets), state: null, ended };
@@ -51,7 +53,6 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     void hold();
 
     async function hold(): Promise<void> {
-      await after;
       await holdSubscription({
         open: () => options.open(bundle, sink),
         places: [...subscription.targets.values()].flatMap(([target]) => (target ? [target.place] : [])),
@@ -68,31 +69,35 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     }
   }
 
-  function drop(sink: string): Promise<void> | undefined {
+  function drop(sink: string): void {
     const subscription = held.get(sink);
-    if (!subscription) return undefined;
+    if (!subscription) return;
     held.delete(sink);
     subscription.controller.abort();
     ending.add(subscription.ended);
     void subscription.ended.then(() => ending.delete(subscription.ended));
-    return subscription.ended;
   }
 
   return {
     set(bundle, targets) {
       const wanted = Map.groupBy(targets, (target) => target.sink);
-      for (const sink of held.keys()) if (!wanted.has(sink)) void drop(sink);
+      for (const sink of held.keys()) if (!wanted.has(sink)) drop(sink);
       for (const [sink, group] of wanted) {
         const subject = JSON.stringify([bundle.tenants[tenant]?.sinks[sink], group.map(({ place }) => placeKey(place)).toSorted()]);
         const current = held.get(sink);
         // A reload is the moment to try again what was refused: the person who set the sink up for it has just done so.
         const stays = current?.subject === subject && (current.bundle === bundle || current.state === 'standing');
-        if (current && stays) current.targets = byPlace(group);
-        else begin(bundle, sink, subject, group, drop(sink));
+        if (current && stays) {
+          current.targets = byPlace(group);
+          current.bundle = bundle;
+          continue;
+        }
+        drop(sink);
+        begin(bundle, sink, subject, group);
       }
     },
     async close() {
-      for (const sink of held.keys()) void drop(sink);
+      for (const sink of held.keys()) drop(sink);
       await Promise.all(ending);
     },
   };

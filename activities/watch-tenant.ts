@@ -80,6 +80,9 @@ async function watch(deps: WatchDeps, options: WatchOptions, tenant: string, sig
       const until = state === 'refused' ? 'its targets are checked by their interval' : 'it is begun again';
       log.warn(`the sink cannot tell of changes now: ${until}`, { tenant, sink, reason: message });
     },
+    onStanding(sink) {
+      if (told.delete(sink)) log.info('the sink tells of changes again', { tenant, sink });
+    },
     observer: options.observer,
     times,
   });

@@ -38,6 +38,9 @@ export function installRuntime({ logger, metricsAddress }: RuntimeOptions): void
 
 const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
+/** Said of every worker that only holds subscriptions, as if something were missing. */
+const EXPECTED = 'No workflows registered';
+
 function write(logger: Logger, level: LogEntry['level'], message: string, meta: Record<string | symbol, unknown> | undefined): void {
-  logger[LEVELS[level]](meta ?? {}, message);
+  logger[message.startsWith(EXPECTED) ? 'debug' : LEVELS[level]](meta ?? {}, message);
 }

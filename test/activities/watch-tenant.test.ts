@@ -80,7 +80,7 @@ describe('the watch of a tenant', () => {
   });
 
   it('begins again when the subscription was lost, as often as it takes, and catches up', async () => {
-    const { sink, heard, states } = await watchOf(['a']);
+    const { sink, heard, states, logged } = await watchOf(['a']);
     sink.refuse(new SinkError('unavailable', 'down'));
     sink.lose(new SinkError('unavailable', 'down'));
     await expect.poll(() => sink.begun()).toBeGreaterThan(3);
@@ -89,6 +89,8 @@ describe('the watch of a tenant', () => {
     sink.refuse(undefined);
     await expect.poll(heard).toEqual(['a']);
     expect(states()).toEqual({ standing: 1 });
+    const said = logged().filter((line) => line.startsWith('the sink'));
+    expect(said.map((line) => line.split(' {')[0])).toEqual(['the sink cannot tell of changes now: it is begun again', 'the sink tells of changes again']);
   });
 
   it('tells once where the sink is not set up for it, does not ask again soon, and watches the other sinks', async () => {
