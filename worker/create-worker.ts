@@ -118,9 +118,9 @@ export async function createWorker(options: WorkerOptions): Promise<RunningWorke
     shutdownGraceTime: 0,
     shutdownForceTime: '5s',
     maxHeartbeatThrottleInterval: '5s',
-    // One for each tenant, for as long as the worker lives: each is a timer and what its sinks have open, and begins too seldom to need more than one poller.
+    // One for each tenant, for as long as the worker lives: each is a timer and what its sinks have open.
     maxConcurrentActivityTaskExecutions: 10_000,
-    maxConcurrentActivityTaskPolls: 1,
+    maxConcurrentActivityTaskPolls: 4,
   });
   const workers = [worker, watcher];
   const ends = workers.map((each) => each.run());
