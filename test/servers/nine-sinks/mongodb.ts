@@ -10,8 +10,8 @@ export async function mongodbSink(): Promise<OneSink> {
   const proxy = await startFerretProxy(Number(new URL(server.url).port), createTurns(), (command) =>
     refuses && WRITES.has(command) ? { code: 13, codeName: 'Unauthorized' } : undefined,
   );
-  const collection = () => server.client.db('acme').collection<{ readonly _id: string }>('settings');
-  const documentOf = (environment: string) => collection().findOne({ _id: environment });
+  const collection = () => server.client.db('acme').collection('settings');
+  const documentOf = (environment: string) => collection().findOne({ _id: environment as never });
   return {
     kind: 'mongodb',
     options: { url: `mongodb://127.0.0.1:${proxy.port}` },
@@ -26,10 +26,13 @@ export async function mongodbSink(): Promise<OneSink> {
       const sets = Object.fromEntries(Object.entries(changes).filter(([, text]) => text !== null));
       const removed = Object.keys(changes).filter((key) => changes[key] === null);
       const unset = Object.fromEntries(removed.map((key) => [key, '']));
-      await collection().updateOne({ _id: environment }, { ...(Object.keys(sets).length > 0 && { $set: sets }), ...(removed.length > 0 && { $unset: unset }) });
+      await collection().updateOne(
+        { _id: environment as never },
+        { ...(Object.keys(sets).length > 0 && { $set: sets }), ...(removed.length > 0 && { $unset: unset }) },
+      );
     },
-    clear: async (environment) => void (await collection().deleteOne({ _id: environment })),
-    loseLedger: async (environment) => void (await collection().updateOne({ _id: environment }, { $unset: { [OWN_FIELD]: '' } })),
+    clear: async (environment) => void (await collection().deleteOne({ _id: environment as never })),
+    loseLedger: async (environment) => void (await collection().updateOne({ _id: environment as never }, { $unset: { [OWN_FIELD]: '' } })),
     refuseWrites: async () => void (refuses = true),
     allowWrites: async () => void (refuses = false),
     stop: async () => {
