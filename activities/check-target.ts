@@ -1,3 +1,4 @@
+import { ApplicationFailure, log } from '@temporalio/activity';
 import { encodeLedger, type Ledger } from '../domain/ledger.ts';
 import type { CheckedTarget } from '../domain/drift.ts';
 import type { LiveState } from '../domain/plan.ts';
@@ -8,6 +9,7 @@ import { toFailure } from './failures.ts';
 import { judgeByLedger, judgeWithoutLedger, ownsAnything, type Finding, type Judging } from './judge-target.ts';
 import { liveDigest } from './live-digest.ts';
 import type { OutlinedTarget } from './outline-stream.ts';
+import { mayWrite } from './stream-runs.ts';
 
 /** What the targets of one check share. */
 export interface CheckWork extends Pick<Judging, 'deps' | 'bundle' | 'tenant' | 'stateOf' | 'signal'> {
@@ -41,7 +43,7 @@ const LONGEST_MESSAGE = 300;
 export async function checkTarget(work: CheckWork, asked: TargetToCheck): Promise<Checked> {
   const { bundle, tenant, deps, signal, memory } = work;
   const { target, streams } = asked;
-  const running = streams.find(({ runs }) => runs?.isRunning === true);
+  const running = streams.find(({ runs }) => mayWrite(runs));
   const remembered = memory.get(keyOf(work, target));
   const secrets = remembered?.secrets ?? [];
   if (running) return { target: found(asked, running, { status: 'Syncing' }), secrets };
@@ -63,8 +65,9 @@ export async function checkTarget(work: CheckWork, asked: TargetToCheck): Promis
   } catch (error) {
     if (signal.aborted) throw error;
     if (error instanceof SinkError && error.reason === 'unauthorized') deps.sinks.drop(tenant, target.sink);
-    const { message } = toFailure(error, `rule ${target.rule}: ${target.sink}`, { wrote: 'no' });
-    return { target: found(asked, stream, { status: 'Unknown', message }), secrets };
+    const failure = toFailure(error, `rule ${target.rule}: ${target.sink}`, { wrote: 'no' });
+    if (failure instanceof ApplicationFailure && failure.type === 'unexpected') log.error('a target could not be checked', { target: target.id, error });
+    return { target: found(asked, stream, { status: 'Unknown', message: failure.message }), secrets };
   }
 }
 

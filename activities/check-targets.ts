@@ -5,7 +5,7 @@ import type { CheckMemory } from './check-memory.ts';
 import { checkTarget, type Checked, type CheckWork, type TargetToCheck } from './check-target.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { StreamState } from './stream-state.ts';
-import { runsOf, type StreamRuns } from './stream-runs.ts';
+import { mayWrite, runsOf } from './stream-runs.ts';
 
 export interface CheckTargetsRequest {
   readonly bundle: Bundle;
@@ -71,8 +71,8 @@ async function beganMeanwhile(
   const begun = await Promise.all(
     asked.map(({ repository, stream }) =>
       limit(async () => {
-        const now: StreamRuns | null = await runsOf(client, { tenant, repository, stream: stream.stream }, signal);
-        return now?.isRunning === true || now?.runId !== stream.runs?.runId ? [stream] : [];
+        const now = await runsOf(client, { tenant, repository, stream: stream.stream }, signal);
+        return mayWrite(now) || now?.runId !== stream.runs?.runId ? [stream] : [];
       }),
     ),
   );

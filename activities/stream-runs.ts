@@ -1,4 +1,4 @@
-import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import type { RunStatus } from '../domain/status.ts';
 import { syncWorkflowId, type Trigger } from '../workflows/messages.ts';
@@ -10,6 +10,8 @@ export interface StreamRuns {
   /** The newest run of all. */
   readonly runId: string;
   readonly isRunning: boolean;
+  /** It runs, and tries in vain to read Git: until that answers it writes nothing, and what is done to its targets is not its doing. */
+  readonly isWaiting?: boolean;
   /** The newest run that was to bring the stream to its head, with the end that it came to; null where it is not known (any more). */
   readonly last: LastRun | null;
 }
@@ -41,7 +43,7 @@ export async function runsOf(client: Client, { tenant, repository, stream }: Str
   try {
     const newest = await client.withAbortSignal(signal, () => client.workflow.getHandle(workflowId).describe());
     const { runId } = newest;
-    if (newest.status.name === 'RUNNING') return { runId, isRunning: true, last: null };
+    if (newest.status.name === 'RUNNING') return { runId, isRunning: true, isWaiting: waits(newest), last: null };
     if (!mends(newest)) return { runId, isRunning: false, last: lastRun(newest) };
     // A heal says nothing of the head. By the index: only there can runs of before the newest be found.
     // Trigger and Stream are words of the query language itself, unless they are quoted.
@@ -77,6 +79,19 @@ export async function knownStreams(
     .filter(([stream, run]) => !(stream.startsWith('pr:') && run.typedSearchAttributes.get(searchAttributes.trigger) === 'closed'))
     .map(([stream, run]) => ({ stream, commit: run.typedSearchAttributes.get(searchAttributes.commit) }))
     .slice(0, MOST_STREAMS);
+}
+
+/** Retries of one activity, and nothing else under way. */
+const TRIES_IN_VAIN = 3;
+
+function waits({ raw }: WorkflowExecutionDescription): boolean {
+  const pending = raw.pendingActivities ?? [];
+  return pending.length > 0 && pending.every(({ activityType, attempt }) => activityType?.name === 'prepare' && (attempt ?? 0) >= TRIES_IN_VAIN);
+}
+
+/** Whether a run may be writing the targets of its stream. */
+export function mayWrite(runs: StreamRuns | null): boolean {
+  return runs?.isRunning === true && runs.isWaiting !== true;
 }
 
 type RunInfo = Pick<WorkflowExecutionInfo, 'typedSearchAttributes' | 'status'> & { readonly closeTime?: Date | undefined };

@@ -39,7 +39,7 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
     await repository.git('push', '-q', 'origin', ...BRANCHES.map((name) => `t-first:refs/heads/${name}`));
     const outcomes = await Promise.all(BRANCHES.map((name) => lab.stack.sync({ ref: { kind: 'branch', name } }, name)));
     expect(outcomes.map(({ status }) => status)).toEqual(BRANCHES.map(() => 'Synced'));
-  });
+  }, 120_000);
   afterAll(async () => lab?.close());
 
   const cache = (branch: string): string => `app:${branch}`;
