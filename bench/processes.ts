@@ -42,7 +42,10 @@ function timesOf(pid: number): { readonly own: number; readonly ended: number } 
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // After the name, which may have spaces and brackets, in the order of proc(5): state is the third field, utime the fourteenth.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
+    const fields = text
+      .slice(text.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
     const [utime = 0, stime = 0, cutime = 0, cstime = 0] = fields.slice(11, 15);
     return { own: (utime + stime) / TICKS_PER_SECOND, ended: (cutime + cstime) / TICKS_PER_SECOND };
   } catch {

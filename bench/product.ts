@@ -33,6 +33,8 @@ export interface Product {
 export interface ProductOptions {
   /** Credentials that the bundle names. */
   readonly env?: Readonly<Record<string, string>>;
+  /** YAML of more settings of the bundle, as a line in braces takes it. */
+  readonly settings?: string;
   /** Another script than the worker's. */
   readonly worker?: string;
 }
@@ -53,7 +55,10 @@ export async function startProduct(
   const [redis, temporal, apiPort, apiMetrics, workerMetrics] = await Promise.all([startRedis(), startTemporal(), freePort(), freePort(), freePort()]);
   const repositoryUrl = `file://${bare}`;
   const yaml = tenants({ redis: redis.url, repository: repositoryUrl, directory });
-  writeFileSync(join(directory, 'vartrack.yaml'), `apiVersion: vartrack.dev/v1\nsettings: { allowFileRepositories: true }\ntenants:\n${yaml}`);
+  writeFileSync(
+    join(directory, 'vartrack.yaml'),
+    `apiVersion: vartrack.dev/v1\nsettings: { ${['allowFileRepositories: true', ...(options.settings ? [options.settings] : [])].join(', ')} }\ntenants:\n${yaml}`,
+  );
   const taskQueue = 'bench';
   const env = {
     ...process.env,
@@ -66,7 +71,7 @@ export async function startProduct(
     VARTRACK_API_PORT: String(apiPort),
     VARTRACK_WEBHOOKS_PER_MINUTE: '1000000',
     WEBHOOK_SECRET: SECRET,
-    LOG_LEVEL: 'warn',
+    LOG_LEVEL: 'error',
   };
   const api = start('api/main.ts', { ...env, VARTRACK_METRICS_PORT: String(apiMetrics) });
   const worker = start(options.worker ?? 'worker/main.ts', { ...env, VARTRACK_METRICS_PORT: String(workerMetrics) });
