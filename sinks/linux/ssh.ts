@@ -3,6 +3,7 @@ import pLimit from 'p-limit';
 import type { Client } from 'ssh2';
 import { abortable } from '../abortable.ts';
 import { SinkError } from '../errors.ts';
+import { credentialFailure } from '../read-credential.ts';
 import { createCollector, encodeRequest, MAX_OUTPUT_BYTES, MAX_STDERR_BYTES, type Shell, type ShellRequest, type ShellResult } from './shell.ts';
 import { openChannel } from './ssh-channel.ts';
 import { followInotifywait } from './ssh-watch.ts';
@@ -75,7 +76,7 @@ async function openConnection(options: SshShellOptions, name: string, onLost: ()
   // Loaded here, so that a deployment without such a sink does not pay for it.
   const { Client } = await import('ssh2').then((module) => module.default);
   const credentials = await options.credentials().catch((error: unknown) => {
-    throw new SinkError('unavailable', `a credential could not be read: ${error instanceof Error ? error.message : 'unknown error'}`);
+    throw credentialFailure('a credential could not be read', error);
   });
   const client = new Client();
   const { promise, resolve, reject } = Promise.withResolvers<Client>();
