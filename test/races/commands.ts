@@ -16,8 +16,8 @@ export type Command =
   | { readonly do: 'force'; readonly branch: Branch; readonly index: number }
   | { readonly do: 'tag'; readonly name: string; readonly index: number; readonly told: 'now' | 'later' }
   | { readonly do: 'sync'; readonly stream: Branch | 'tags' }
-  /** Of what an environment's ledger says, or at any commit, as one that comes late would be. */
-  | { readonly do: 'heal'; readonly environment: 'production' | 'staging'; readonly at: 'ledger' | 'any'; readonly index: number }
+  /** Of what an environment's ledger says, with or without a drift, or at any commit, as one that comes late would be. */
+  | { readonly do: 'heal'; readonly environment: 'production' | 'staging'; readonly at: 'ledger' | 'drift' | 'any'; readonly index: number }
   | { readonly do: 'pause' | 'resume' | 'refuse' | 'allow' | 'restart' | 'settle' }
   | { readonly do: 'slow'; readonly milliseconds: number }
   | { readonly do: 'stranger'; readonly change: 'foreign' | 'owned' | 'create' | 'remove-file'; readonly environment: 'production' | 'staging' }
@@ -50,7 +50,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('force'), branch, index }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('tag'), name: fc.constantFrom('v1', 'v2', 'v10'), index, told: fc.constantFrom('now', 'later') }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('sync'), stream: fc.constantFrom('main', 'develop', 'tags') }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('heal'), environment, at: fc.constantFrom('ledger', 'ledger', 'any'), index }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('heal'), environment, at: fc.constantFrom('ledger', 'drift', 'drift', 'any'), index }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('pause', 'resume', 'refuse', 'refuse', 'allow', 'allow', 'settle', 'settle') }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('restart', 'settle', 'settle', 'settle') }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('slow'), milliseconds: fc.integer({ min: 100, max: 1500 }) }) },

@@ -148,6 +148,7 @@ export async function openPlay(world: World): Promise<Play> {
         break;
       }
       case 'heal':
+        if (command.at === 'drift') await stranger('owned', command.environment);
         await heal(command.environment, command.at === 'any' ? pick(contents, command.index) : undefined);
         break;
       case 'pause':
