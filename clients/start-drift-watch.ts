@@ -16,7 +16,7 @@ export async function startDriftWatches(client: Client, tenants: readonly string
 /** The same, and lets each check everything now: the bundle may be another one than it knows, and what happened while no worker ran is found. */
 export async function wakeDriftWatches(client: Client, tenants: readonly string[], taskQueue: string): Promise<void> {
   await each(tenants, async (tenant) => {
-    await client.workflow.signalWithStart('driftWatchWorkflow', { ...optionsOf(tenant, taskQueue), signal: checkNowSignal, signalArgs: [{}] });
+    await client.workflow.signalWithStart('driftWatchWorkflow', { ...optionsOf(tenant, taskQueue), signal: checkNowSignal, signalArgs: [{ onReload: true }] });
   });
 }
 
@@ -24,7 +24,7 @@ export async function wakeDriftWatches(client: Client, tenants: readonly string[
 export async function retireDriftWatches(client: Client, tenants: readonly string[]): Promise<void> {
   await each(tenants, async (tenant) => {
     try {
-      await client.workflow.getHandle(driftWorkflowId(tenant)).signal(checkNowSignal, {});
+      await client.workflow.getHandle(driftWorkflowId(tenant)).signal(checkNowSignal, { onReload: true });
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
     }

@@ -161,6 +161,8 @@ export interface WatchState {
 
 export interface AskedChecks {
   readonly everything: boolean;
+  /** With everything: also the heads of repositories that are never polled. */
+  readonly neverPolled?: boolean;
   readonly targets: readonly string[];
   readonly forced: readonly ForcedHeal[];
 }

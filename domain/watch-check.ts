@@ -123,8 +123,7 @@ export function afterCheck(
 export function afterFailedCheck(state: WatchState, due: DueCheck, problem: string | null, now: number): WatchState {
   const ids = new Set(due.targets);
   const healing = state.healing.map((record) => (ids.has(record.id) ? { ...record, ...laterRecheck(record, { now, intervalMs: USUAL_INTERVAL_MS }) } : record));
-  const { everything, targets, forced } = due.taken;
-  return { ...state, healing, problem, asked: asking(state.asked, { everything, targets, forced }) };
+  return { ...state, healing, problem, asked: asking(state.asked, due.taken) };
 }
 
 /** A target of one of several streams is also called by the name without it. */
@@ -152,7 +151,7 @@ function pollsOf(state: WatchState, check: TenantCheck, { tenant, due, now }: Ch
   const pollIntervals = check.pollIntervals.map((intervalMs) => {
     const old = state.pollIntervals.find((each) => each.intervalMs === intervalMs);
     const wasAsked = due.polls === 'all' || due.polls.includes(intervalMs);
-    if (!wasAsked) return old ?? { intervalMs, dueAt: iso(nextTick(tenant, intervalMs, now)), failures: 0 };
+    if (!wasAsked) return old ?? { intervalMs, dueAt: iso(now), failures: 0 };
     const failures = hasFailed ? Math.min((old?.failures ?? 0) + 1, 10) : 0;
     const backoffMs = Math.max(intervalMs, Math.min(intervalMs * 2 ** failures, MOST_POLL_BACKOFF_MS));
     return { intervalMs, dueAt: iso(nextTick(tenant, failures === 0 ? intervalMs : backoffMs, now)), failures };

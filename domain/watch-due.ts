@@ -13,13 +13,14 @@ export interface DueCheck {
   readonly taken: AskedChecks;
 }
 
-export const NOTHING_ASKED: AskedChecks = { everything: false, targets: [], forced: [] };
+export const NOTHING_ASKED: AskedChecks = { everything: false, neverPolled: false, targets: [], forced: [] };
 
 /** The check of what its time has come for; null if there is none. */
 export function dueByTime(state: WatchState, now: number, mayWrite: boolean): DueCheck | null {
   const forced = state.asked.forced.filter((each) => each.targets === undefined);
-  const taken = { everything: state.asked.everything, targets: [], forced };
-  if (taken.everything) return { groups: 'all', polls: 'all', targets: [], taken };
+  const { everything, neverPolled = false } = state.asked;
+  const taken = { everything, neverPolled, targets: [], forced };
+  if (everything) return { groups: 'all', polls: neverPolled ? 'all' : state.pollIntervals.map(({ intervalMs }) => intervalMs), targets: [], taken };
   if (nextByTime(state, now, mayWrite) > now) return null;
   if (state.checkedAt === null || state.goneAt !== null || forced.length > 0) return { groups: 'all', polls: [], targets: [], taken };
   const isDue = ({ dueAt }: { readonly dueAt: string }): boolean => Date.parse(dueAt) <= now;
@@ -60,6 +61,7 @@ export function nextByName({ asked, healing, wanted }: WatchState, now: number):
 export function taking(asked: AskedChecks, taken: AskedChecks): AskedChecks {
   return {
     everything: asked.everything && !taken.everything,
+    neverPolled: asked.neverPolled === true && !taken.everything,
     targets: asked.targets.filter((id) => !taken.targets.includes(id)),
     forced: asked.forced.filter((each) => !taken.forced.includes(each)),
   };
@@ -70,7 +72,8 @@ export function asking(asked: AskedChecks, more: Partial<AskedChecks>): AskedChe
   const targets = [...new Set([...asked.targets, ...(more.targets ?? [])])];
   const forced: ForcedHeal[] = [...asked.forced, ...(more.forced ?? [])].slice(-20);
   const isMuch = targets.length > 1_000;
-  return { everything: asked.everything || more.everything === true || isMuch, targets: isMuch ? [] : targets, forced };
+  const neverPolled = asked.neverPolled === true || more.neverPolled === true;
+  return { everything: asked.everything || more.everything === true || isMuch, neverPolled, targets: isMuch ? [] : targets, forced };
 }
 
 function nextAttempt({ streams }: WatchState, mayWrite: boolean): number {

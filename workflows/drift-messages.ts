@@ -5,7 +5,7 @@ export type DriftMessage =
   | { readonly kind: 'pause'; readonly pause: Omit<Pause, 'since'> }
   | { readonly kind: 'resume'; readonly by: string }
   | { readonly kind: 'forceHeal'; readonly forced: ForcedHeal; readonly reason?: string }
-  | { readonly kind: 'checkNow'; readonly targets?: readonly string[] }
+  | { readonly kind: 'checkNow'; readonly targets?: readonly string[]; readonly neverPolled: boolean }
   | { readonly kind: 'renew' }
   /** Nothing that can be acted on, such as a payload typed by hand in the Temporal UI. */
   | { readonly kind: 'invalid'; readonly why: string };
@@ -41,7 +41,7 @@ export function readMessage(name: string, payload: unknown): DriftMessage {
       const targets = targetsOf(fields?.['targets']);
       if (targets === null || (payload !== undefined && payload !== null && !fields))
         return invalid('"targets" is no list of names such as "rule/environment/0"');
-      return { kind: 'checkNow', ...(targets && { targets }) };
+      return { kind: 'checkNow', neverPolled: fields?.['onReload'] !== true, ...(targets && { targets }) };
     }
     case renewSignal.name:
       return { kind: 'renew' };

@@ -44,7 +44,7 @@ type Task = 'checkByTime' | 'checkByName' | 'startRuns' | 'startAll';
 export async function driftWatchWorkflow(input: DriftWatchInput): Promise<void> {
   const { tenant } = input;
   const inbox: DriftMessage[] = [];
-  const ignored: string[] = [];
+  const ignored = [...(input.ignored ?? [])];
   let pause: Pause | null = input.pause ?? null;
   let state: WatchState = { ...newWatch(), ...input.watch };
   const busy = new Set<Task>();
@@ -104,7 +104,10 @@ export async function driftWatchWorkflow(input: DriftWatchInput): Promise<void> 
         else state = { ...state, asked: asking(state.asked, { forced: [message.forced] }) };
         break;
       case 'checkNow':
-        state = { ...state, asked: asking(state.asked, message.targets ? { targets: message.targets } : { everything: true }) };
+        state = {
+          ...state,
+          asked: asking(state.asked, message.targets ? { targets: message.targets } : { everything: true, neverPolled: message.neverPolled }),
+        };
         break;
       case 'renew':
         isToRenew = true;
@@ -195,7 +198,7 @@ export async function driftWatchWorkflow(input: DriftWatchInput): Promise<void> 
     if (!asked) return;
     const { streams } = await requestSync({ tenant, by: asked.by });
     log.info('every stream is started at its head', { tenant, by: asked.by, streams });
-    state = { ...state, startAll: state.startAll === asked ? null : state.startAll, asked: asking(state.asked, { everything: true }) };
+    state = { ...state, startAll: state.startAll === asked ? null : state.startAll, asked: asking(state.asked, { everything: true, neverPolled: true }) };
   }
 
   function subscribe(): void {
@@ -269,7 +272,7 @@ export async function driftWatchWorkflow(input: DriftWatchInput): Promise<void> 
   async function carryOn(): Promise<void> {
     // The server would carry the memo on as it is: encrypted with the key of its day, for as long as the tenant exists.
     const continueAsNew = makeContinueAsNewFunc<typeof driftWatchWorkflow>({ memo: { [PAUSE_MEMO]: pause } });
-    await continueAsNew({ tenant, ...(pause && { pause }), watch: state });
+    await continueAsNew({ tenant, ...(pause && { pause }), watch: state, ...(ignored.length > 0 && { ignored }) });
   }
 }
 

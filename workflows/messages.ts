@@ -69,6 +69,8 @@ export interface DriftWatchInput {
   readonly tenant: string;
   readonly pause?: Pause;
   readonly watch?: WatchState;
+  /** Why signals of late could not be acted on. */
+  readonly ignored?: readonly string[];
 }
 
 export interface Pause {
@@ -102,8 +104,11 @@ export const resumeSignal = defineSignal<[{ readonly by: string }]>('resume');
 /** Heals now, whatever was tried before; all drifted targets unless some are named. `force` also in a freeze. */
 export const forceHealSignal =
   defineSignal<[{ readonly by: string; readonly reason?: string; readonly targets?: readonly string[]; readonly force?: true }]>('forceHeal');
-/** Something may have changed: checks these targets, or everything (heads of streams too) without any. */
-export const checkNowSignal = defineSignal<[{ readonly targets?: readonly string[] }?]>('checkNow');
+/**
+ * Something may have changed: checks these targets, or everything without any. That includes the heads of all repositories; `onReload`, which a worker sends
+ * when it has a bundle that may be new, leaves out those that are never polled.
+ */
+export const checkNowSignal = defineSignal<[{ readonly targets?: readonly string[]; readonly onReload?: true }?]>('checkNow');
 /** Begins a new run that carries on: what it holds is written anew, with the newest codec key. */
 export const renewSignal = defineSignal('renew');
 export const driftStateQuery = defineQuery<DriftWatchState>('state');

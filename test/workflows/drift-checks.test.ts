@@ -22,7 +22,7 @@ describeWith('temporal', 'DriftWatchWorkflow with checks', () => {
       { targets: [checkedTarget('a', 'Drifted'), checkedTarget('b', 'InSync'), checkedTarget('c', 'Drifted', { mode: 'warn' })] },
       async (drift) => {
         await drift.until(({ targets }) => expect(targets.map(({ id, status }) => `${id} ${status}`)).toEqual(['c Drifted', 'a Healing', 'b InSync']));
-        expect(drift.checks[0]).toMatchObject({ groups: 'all', polls: 'all' });
+        expect(drift.checks[0]).toMatchObject({ groups: 'all', polls: [] });
         await eventually(() => expect(drift.runs).toHaveLength(1));
         expect(drift.runs[0]).toMatchObject({ repository: 'config', stream: 'main', request: { trigger: 'heal', commit: 'a'.repeat(40), only: ['a'] } });
         drift.found.targets = [checkedTarget('a', 'InSync'), checkedTarget('b', 'InSync'), checkedTarget('c', 'Drifted', { mode: 'warn' })];

@@ -16,8 +16,9 @@ it('reads heals and checks of some targets, of all, and of all where the payload
     reason: 'r',
   });
   expect(readMessage('forceHeal', { by: 'ann', force: 'yes' })).toEqual({ kind: 'forceHeal', forced: { by: 'ann' } });
-  expect(readMessage('checkNow', { targets: ['a/b/0'] })).toEqual({ kind: 'checkNow', targets: ['a/b/0'] });
-  for (const payload of [undefined, null, {}]) expect(readMessage('checkNow', payload)).toEqual({ kind: 'checkNow' });
+  expect(readMessage('checkNow', { targets: ['a/b/0'] })).toEqual({ kind: 'checkNow', neverPolled: true, targets: ['a/b/0'] });
+  for (const payload of [undefined, null, {}]) expect(readMessage('checkNow', payload)).toEqual({ kind: 'checkNow', neverPolled: true });
+  expect(readMessage('checkNow', { onReload: true })).toEqual({ kind: 'checkNow', neverPolled: false });
 });
 
 it.each([
