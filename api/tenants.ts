@@ -31,18 +31,20 @@ export function createTenantsEndpoint(options: TenantsOptions): Router {
   const guard = [limitAddress(options.limits), keptByNobody, requireToken({ token: options.token, variable: 'VARTRACK_API_TOKEN', realm: 'vartrack' })];
   const { logger } = options;
 
-  async function tellDrift(request: Request, response: Response): Promise<void> {
-    const name = nameOf(request);
-    if (!tenantOf(options.bundle(), name)) return answerWhy(response, 'not-found', 'the bundle has no such tenant');
-    let watch;
-    try {
-      watch = await options.readWatch(name);
-    } catch (error) {
-      logger.error({ tenant: name, err: error }, 'drift');
-      return answerWhy(response, 'unavailable', 'Temporal does not answer');
-    }
-    if (isSilent(watch)) return answerWhy(response, 'unavailable', explainSilence(watch));
-    response.json(watch);
+  function tellDrift(): RequestHandler {
+    return async (request, response) => {
+      const name = nameOf(request);
+      if (!tenantOf(options.bundle(), name)) return answerWhy(response, 'not-found', 'the bundle has no such tenant');
+      let watch;
+      try {
+        watch = await options.readWatch(name);
+      } catch (error) {
+        logger.error({ tenant: name, err: error }, 'drift');
+        return answerWhy(response, 'unavailable', 'Temporal does not answer');
+      }
+      if (isSilent(watch)) return answerWhy(response, 'unavailable', explainSilence(watch));
+      response.json(watch);
+    };
   }
 
   function take(kind: WatchRequestKind): RequestHandler {
@@ -78,7 +80,7 @@ export function createTenantsEndpoint(options: TenantsOptions): Router {
 
   const router = Router();
   router.use(guard);
-  router.route('/:tenant/drift').get(tellDrift).all(refuseMethod('GET'));
+  router.route('/:tenant/drift').get(tellDrift()).all(refuseMethod('GET'));
   for (const kind of KINDS) router.route(`/:tenant/${kind}`).post(take(kind)).all(refuseMethod('POST'));
   return router;
 }
