@@ -1,6 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -104,7 +105,7 @@ rules:
     to:
       - { sink: cache, place: "good" }
       - { sink: objects, place: "canary/good.yaml", format: yaml }
-      - { sink: files, place: "{dir}/files/good.json", format: json }
+      - { sink: files, place: "{dir}/files/good.json", format: json, commandTimeout: 5s, validate: "test ! -e {dir}/hold || { touch {dir}/held; sleep 20; }" }
   bad:
     from: { repository: config, files: [ "settings.yaml" ] }
     environments: { branches: { bad: staging } }
@@ -117,8 +118,7 @@ rules:
     });
     // The worker of the product, as a process: its log, its children and its temporary files are its own.
     await stack.stopWorker();
-    worker = spawn(process.execPath, ['worker/main.ts'], { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [worker.stdout, worker.stderr]) stream?.on('data', (chunk: Buffer) => (logs += chunk.toString()));
+    worker = startWorker();
     watch = watchCommandLines(commandLines, () => watching);
   }, 120_000);
   afterAll(async () => {
@@ -134,12 +134,40 @@ rules:
     await rm(scratch, { recursive: true, force: true });
   });
 
+  function startWorker(): ChildProcess {
+    const child = spawn(process.execPath, ['worker/main.ts'], { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (logs += chunk.toString()));
+    return child;
+  }
+
+  const [hold, held] = ['hold', 'held'] as const;
+  const inStack = (name: string): string => join(stack.directory, name);
+
+  /** A push whose write of the file hangs until its time is over. */
+  async function pushInTime(settings: string): Promise<unknown> {
+    await writeFile(inStack(hold), '');
+    const outcome = await push(settings);
+    await rm(inStack(held));
+    return outcome;
+  }
+
+  /** A push whose worker is killed in the middle of its write of the file. */
+  async function pushThroughKill(settings: string): Promise<unknown> {
+    const outcome = push(settings);
+    await vi.waitUntil(() => existsSync(inStack(held)), { timeout: 60_000, interval: 20 });
+    worker.kill('SIGKILL');
+    await once(worker, 'exit');
+    await rm(inStack(hold));
+    worker = startWorker();
+    return outcome;
+  }
+
   const document = (fields: readonly string[], more = ''): string =>
     `${more}values:\n${fields.map((name) => `  ${name}: "@secret(app/values#${name})"\n  in_${name}: "<@secret(app/values#${name})>"\n`).join('')}`;
   const push = (settings: string, branch = 'main') =>
     stack.push({ 'settings.cue': '#Settings: { values: [string]: string, port?: int }\n', 'settings.yaml': settings }, branch);
 
-  it('are at the sinks and nowhere else, whatever becomes of a push', { timeout: 120_000 }, async () => {
+  it('are at the sinks and nowhere else, whatever becomes of a push', { timeout: 240_000 }, async () => {
     const outcomes = [
       await push(document(names)),
       await push(document(names, 'port: "@secret(app/values#short)"\n')),
@@ -162,6 +190,11 @@ rules:
     expect(await object.Body?.transformToString()).toContain(SECRETS['short']);
     expect(await client.hgetall('bad')).toEqual({ 'values.short': SECRETS['short'], 'values.in_short': `<${SECRETS['short']}>` });
 
+    const more = `${document(names)}  again: "<@secret(app/values#long)>"\n`;
+    const interrupted = [await pushInTime(more), await pushThroughKill(`# once more\n${more}`)];
+    expect(interrupted).toMatchObject([{ status: 'RolledBack' }, { status: 'Synced' }]);
+    expect(await client.hget('good', 'values.again')).toBe(`<${SECRETS['long']}>`);
+
     const plans = [['bad'], ['bad', '--local'], ['main']].map((args) => cli('plan', stack.tenant, 'config', ...args));
     const answers = await Promise.all([...plans, cli('status')]);
     for (const answer of answers.slice(0, 2)) expect(answer).toContain('[secret]');
@@ -170,7 +203,7 @@ rules:
     expect(logs).toContain('worker is polling');
     expect([...commandLines].join('\n')).toContain('cat-file');
     const leaks = [
-      ...leaksIn('outcomes', JSON.stringify(outcomes)),
+      ...leaksIn('outcomes', JSON.stringify([...outcomes, ...interrupted])),
       ...leaksIn('command line', answers.join('\n')),
       ...leaksIn('metrics', metrics),
       ...(await leftLeaks()),
