@@ -38,7 +38,7 @@ describeWith(['temporal', 'redis'], 'a check of targets', () => {
     commit = await repository.commit({ 'a.yaml': 'a: 1\nb: 2\nruntime: { level: info }\n' }, 't-first');
     await repository.git('push', '-q', 'origin', ...BRANCHES.map((name) => `t-first:refs/heads/${name}`));
     const outcomes = await Promise.all(BRANCHES.map((name) => lab.stack.sync({ ref: { kind: 'branch', name } }, name)));
-    const [failed] = outcomes.filter(({ status }) => status !== 'Synced');
+    const failed = outcomes.find(({ status }) => status !== 'Synced');
     if (failed) throw new Error(`a branch ended as ${failed.status}: ${failed.summary}`);
   }, 120_000);
   afterAll(async () => lab?.close());
