@@ -56,7 +56,9 @@ function ends(pattern: string, timeZone: string, lengthMs: number, first: Date):
 
 function isTimeZone(name: string): boolean {
   try {
-    return /^[A-Za-z]/.test(name) && new Intl.DateTimeFormat('en', { timeZone: name }) !== null;
+    new Intl.DateTimeFormat('en', { timeZone: name }).format();
+    // Offsets such as +01:00 know no summer.
+    return /^[A-Za-z]/.test(name);
   } catch {
     return false;
   }
