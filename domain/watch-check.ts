@@ -31,7 +31,10 @@ export interface WatchEvent {
   readonly target: WatchedTarget;
 }
 
-/** What a check means: how everything stands now, which runs it wants, and what is to be told. */
+/**
+ * What a check means: how everything stands now, which runs it wants, and what is to be told. Part of a workflow: open runs are replayed with it, so a change of
+ * what it wants needs `patched` there as a change of the workflow does.
+ */
 export function afterCheck(
   state: WatchState,
   check: TenantCheck,
@@ -40,6 +43,8 @@ export function afterCheck(
   const { tenant, due, now, isPaused } = circumstances;
   const mayWrite = !isPaused && check.freeze === null && state.wanted.length < MOST_WANTED;
   const events: WatchEvent[] = [];
+  // A freeze of the tenant or of a rule has ended: what it held up is many runs' work.
+  let hasThawed = state.freeze !== null;
   const mendings: Mending[] = [];
   const records = new Map(state.healing.map((record) => [record.id, record]));
   const before = new Map(state.groups.flatMap((group) => group.targets.map((target) => [target.id, { target, intervalMs: group.intervalMs }] as const)));
@@ -59,7 +64,7 @@ export function afterCheck(
   const polled = pollsOf(state, check, circumstances, mayWrite);
   const rotations = rotationsOf(state, check, mayWrite);
   const wanted = [...healRuns(mendings, numbering), ...rotationRuns(rotations.starts, numbering), ...streamRuns(polled.starts, numbering)];
-  const thawed = state.freeze !== null && check.freeze === null && !isPaused;
+  const thawed = hasThawed && check.freeze === null && !isPaused;
   return {
     events,
     state: {
@@ -84,6 +89,7 @@ export function afterCheck(
 
   function look(target: CheckedTarget, intervalMs: number): WatchedTarget {
     const old = before.get(target.id)?.target;
+    hasThawed ||= old?.freeze !== undefined && target.freeze === undefined;
     const record = records.get(target.id);
     if (isOutdated(record, circumstances.askedAt)) return old ?? { ...target, status: 'Healing', since: iso(now) };
     const forced = due.taken.forced.find(({ targets }) => targets === undefined || targets.some((asked) => isNameOf(asked, target.id)));

@@ -4,6 +4,7 @@ import type { AskedChecks, ForcedHeal, WatchedGroup, WatchState } from './drift.
 export const GONE_AGAIN_MS = 30_000;
 const FREEZE_AGAIN_MS = 5_000;
 const MOST_AT_ONCE = 500;
+const AT_REST: ReadonlySet<string> = new Set(['InSync', 'Unverifiable', 'Pending', 'Unknown']);
 
 /** One check to make; `taken` of what was asked is done with it. */
 export interface DueCheck {
@@ -81,7 +82,8 @@ function nextAttempt({ streams }: WatchState, mayWrite: boolean): number {
   return times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
 }
 
-/** Where something is under way, "as it was" would not say how it is. */
+/** Where something is under way or frozen, "as it was" would not say how it is. */
 function knownDigest({ digest, targets }: WatchedGroup): string {
-  return targets.every(({ status }) => status === 'InSync' || status === 'Unverifiable' || status === 'Pending' || status === 'Unknown') ? digest : '';
+  const isAtRest = targets.every(({ status, freeze }) => freeze === undefined && AT_REST.has(status));
+  return isAtRest ? digest : '';
 }

@@ -214,6 +214,18 @@ describe('a watch', () => {
     expect(world.state.startAll).toEqual({ by: 'the end of the freeze' });
   });
 
+  it('heals nothing of a rule that is frozen, and brings every stream to its head when that ends', () => {
+    const world = createWatchWorld([{ id: 'a' }]);
+    world.ruleFreeze = { reason: 'the weekend', until: new Date(START + 10 * MINUTE).toISOString() };
+    world.drift('a');
+    world.run(5 * MINUTE);
+    expect([world.started, world.statusOf('a'), world.state.startAll]).toEqual([[], 'Drifted', null]);
+    world.ruleFreeze = null;
+    world.run(MINUTE);
+    expect(world.state.startAll).toEqual({ by: 'the end of the freeze' });
+    expect(world.heals('a')).toHaveLength(1);
+  });
+
   it('starts a run of the whole stream where a ledger is gone', () => {
     const world = createWatchWorld([{ id: 'a', remedy: 'sync' }]);
     world.drift('a');

@@ -47,6 +47,8 @@ export function createWatchWorld(
     state: newWatch() as WatchState,
     isPaused: false,
     freeze: null as TenantCheck['freeze'],
+    /** Of the rule of all targets. */
+    ruleFreeze: null as TenantCheck['freeze'],
     streams: [] as readonly StreamNews[],
     pollIntervals: [MINUTE] as readonly number[],
     rotated: [] as TenantCheck['rotated'],
@@ -154,6 +156,7 @@ export function createWatchWorld(
     return {
       ...{ id: target.id, rule: 'settings', environment: 'production', sink: 'cache', kind: 'redis', place: target.id },
       ...{ repository: 'config', stream: 'main', event: { kind: 'branch', name: 'main' }, mode: target.mode ?? 'heal', status, commit: 'a'.repeat(40) },
+      ...(world.ruleFreeze && { freeze: world.ruleFreeze }),
       ...(status === 'Drifted' && {
         remedy: target.remedy ?? 'heal',
         digest: String(version),

@@ -13,7 +13,7 @@ import { describeWith } from '../servers/describe-with.ts';
 import { freePort } from '../servers/free-port.ts';
 
 describeWith('temporal', 'drift among the metrics of a worker', () => {
-  it('is counted when it is found, and told by status and age', async () => {
+  it('is counted when it is found, and told by status and age', { timeout: 60_000 }, async () => {
     const port = await freePort();
     installRuntime({ logger: createLogger({ name: 'worker', level: 'silent' }), metricsAddress: `127.0.0.1:${port}` });
     const { address, namespace } = inject('temporal');
