@@ -94,6 +94,19 @@ describeWith('temporal', 'DriftWatchWorkflow with checks', () => {
     });
   });
 
+  it('goes on in a new run after forty checks, so that histories stay short', async () => {
+    await withWatch(lab, { targets: [checkedTarget('a', 'InSync')] }, async (drift) => {
+      const { runId } = await drift.watch.describe();
+      for (let count = 1; count < 40; count++) {
+        await eventually(() => expect(drift.checks.length).toBeGreaterThanOrEqual(count));
+        await drift.watch.signal(checkNowSignal, { targets: ['a'] });
+      }
+      await eventually(async () => expect((await drift.watch.describe()).runId).not.toBe(runId));
+      expect(await drift.state()).toMatchObject({ status: 'InSync', targets: [{ id: 'a' }] });
+      expect((await drift.client.workflow.getHandle(drift.watch.workflowId, runId).describe()).historyLength).toBeLessThan(800);
+    });
+  }, 60_000);
+
   it('goes on after every kind of message that nobody can act on, and says which it ignored', async () => {
     await withWatch(lab, { targets: [checkedTarget('a', 'InSync')] }, async (drift) => {
       const { watch } = drift;
