@@ -2,7 +2,7 @@
 //   npx node bench/secrets.ts [samples]
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { requestResults } from '../clients/sync-result.ts';
@@ -113,18 +113,10 @@ function commitsOf({ git, directory }: Pick<Product, 'git' | 'directory'>, branc
 /** Passes requests on to Vault and counts them; the real one writes no log that is cheaper. */
 async function startCountingProxy(target: string) {
   const seen = { logins: 0, reads: 0 };
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     if (request.url?.endsWith('/login')) seen.logins++;
     else if (request.url?.startsWith('/v1/secret/')) seen.reads++;
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const token = request.headers['x-vault-token'];
-    const answer = await fetch(`${target}${request.url}`, {
-      method: request.method ?? 'GET',
-      headers: { 'content-type': 'application/json', ...(typeof token === 'string' && { 'x-vault-token': token }) },
-      ...(chunks.length > 0 && { body: Buffer.concat(chunks) }),
-    });
-    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
+    void passOn(target, request, response);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -138,4 +130,16 @@ async function startCountingProxy(target: string) {
       await once(server, 'close');
     },
   };
+}
+
+async function passOn(target: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const token = request.headers['x-vault-token'];
+  const answer = await fetch(`${target}${request.url}`, {
+    method: request.method ?? 'GET',
+    headers: { 'content-type': 'application/json', ...(typeof token === 'string' && { 'x-vault-token': token }) },
+    ...(chunks.length > 0 && { body: Buffer.concat(chunks) }),
+  });
+  response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
 }
