@@ -16,7 +16,10 @@ export interface Rotations {
 const MOST_PATHS = 1_000;
 const ASKED_AT_ONCE = 8;
 
-/** Which secrets have a newer version than the one known, and the targets that hold them. Asks for versions, never for a value. */
+/**
+ * Which secrets have a newer version than the one known, and the targets that hold them. One that is seen for the first time may have been rotated since it
+ * was written, so it counts as newer: a run that finds it everywhere already writes nothing. Asks for versions, never for a value.
+ */
 export async function checkRotation(
   { secrets }: Pick<ActivityDeps, 'secrets'>,
   tenant: string,
@@ -25,7 +28,7 @@ export async function checkRotation(
   signal: AbortSignal,
 ): Promise<Rotations> {
   const holders = Map.groupBy(
-    checked.flatMap(({ target, secrets: paths }) => paths.map((secret) => ({ target, secret }))),
+    checked.flatMap(({ target, secrets: paths, hasFailedRotation: failed }) => paths.map((secret) => ({ target, secret, failed }))),
     ({ secret }) => nameOf(secret),
   );
   const limit = pLimit(ASKED_AT_ONCE);
@@ -43,9 +46,11 @@ export async function checkRotation(
           // KV v1 has no versions.
           if (version === null) return;
           const before = Object.hasOwn(known, name) ? known[name] : undefined;
-          const isNewer = before !== undefined && version > before;
-          const targets = [first, ...others].map(({ target: { keys: _keys, moreKeys: _moreKeys, ...target } }) => target);
-          if (isNewer) rotated.push({ secret: name, version, targets });
+          const all = [first, ...others];
+          const isNewer = before === undefined || version > before;
+          const again = !isNewer && all.some(({ failed }) => failed);
+          const targets = all.map(({ target: { keys: _keys, moreKeys: _moreKeys, ...target } }) => target);
+          if (isNewer || again) rotated.push({ secret: name, version, targets, ...(again && { again }) });
           // Still unknown, it is told again with the next check, when the others may be reached.
           if (!isNewer || targets.every(({ commit }) => commit !== undefined)) versions.set(name, version);
         } catch (error) {

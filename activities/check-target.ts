@@ -27,6 +27,8 @@ export interface Checked {
   readonly target: CheckedTarget;
   /** Secrets that it holds in their newest version, as far as they are known. */
   readonly secrets: readonly SecretPath[];
+  /** The last run that was to write newer ones failed. */
+  readonly hasFailedRotation?: true;
 }
 
 const LONGEST_MESSAGE = 300;

@@ -43,7 +43,7 @@ export async function checkTargets(
       const { sink } = target.target;
       const limit = limits.get(sink) ?? pLimit(AT_ONCE_PER_SINK);
       limits.set(sink, limit);
-      return limit(async () => ({ asked: target, ...(await checkTarget(work, target)) }));
+      return limit(async () => ({ asked: target, ...(await checkTarget(work, target)), ...failedRotationOf(target) }));
     }),
   );
   const begun = await beganMeanwhile(
@@ -52,11 +52,16 @@ export async function checkTargets(
     checked.flatMap(({ asked, target }) => (isFine(target.status) ? [] : asked.streams.map((stream) => ({ repository: asked.repository, stream })))),
     signal,
   );
-  return checked.map(({ asked, target, secrets }) => {
-    if (isFine(target.status) || !asked.streams.some((stream) => begun.has(stream))) return { target, secrets };
+  return checked.map(({ asked, ...found }) => {
+    const { target } = found;
+    if (isFine(target.status) || !asked.streams.some((stream) => begun.has(stream))) return found;
     const { remedy: _remedy, keys: _keys, moreKeys: _moreKeys, digest: _digest, message: _message, ...rest } = target;
-    return { target: { ...rest, status: 'Syncing' }, secrets };
+    return { ...found, target: { ...rest, status: 'Syncing' } };
   });
+}
+
+function failedRotationOf({ streams }: TargetToCheck): Pick<Checked, 'hasFailedRotation'> {
+  return streams.some(({ runs }) => runs?.hasFailedRotation) ? { hasFailedRotation: true } : {};
 }
 
 /** Streams of which a run has begun since they were asked for: what was found in the middle of its work is nobody's drift. */

@@ -12,6 +12,8 @@ export interface StreamRuns {
   readonly isRunning: boolean;
   /** It runs, and tries in vain to read Git: until that answers it writes nothing, and what is done to its targets is not its doing. */
   readonly isWaiting?: boolean;
+  /** The newest run was to write newer versions of secrets, and did not end well. */
+  readonly hasFailedRotation?: true;
   /** The newest run that was to bring the stream to its head, with the end that it came to; null where it is not known (any more). */
   readonly last: LastRun | null;
 }
@@ -49,7 +51,7 @@ export async function runsOf(client: Client, { tenant, repository, stream }: Str
     // Trigger and Stream are words of the query language itself, unless they are quoted.
     const query = `WorkflowId = ${quoted(workflowId)} AND \`Trigger\` != "heal" AND \`Trigger\` != "rotation" AND ExecutionStatus != "Running"`;
     const [before] = await list(client, query, 1, signal);
-    return { runId, isRunning: false, last: before ? lastRun(before) : null };
+    return { runId, isRunning: false, last: before ? lastRun(before) : null, ...(hasFailedRotation(newest) && { hasFailedRotation: true }) };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return null;
     throw error;
@@ -99,6 +101,11 @@ type RunInfo = Pick<WorkflowExecutionInfo, 'typedSearchAttributes' | 'status'> &
 function mends({ typedSearchAttributes: found }: Pick<WorkflowExecutionInfo, 'typedSearchAttributes'>): boolean {
   const trigger = found.get(searchAttributes.trigger);
   return trigger === 'heal' || trigger === 'rotation';
+}
+
+function hasFailedRotation({ typedSearchAttributes: found }: RunInfo): boolean {
+  const status = found.get(searchAttributes.status) as RunStatus | undefined;
+  return found.get(searchAttributes.trigger) === 'rotation' && !(status === 'Synced' || status === 'Unchanged' || status === 'Superseded');
 }
 
 function lastRun({ typedSearchAttributes: found, status, closeTime }: RunInfo): LastRun {

@@ -96,7 +96,7 @@ export interface TenantCheck {
   /** Why repositories could not be polled. */
   readonly pollProblems: readonly string[];
   readonly freeze: Freeze | null;
-  /** Secrets that have a newer version than the one known, with the targets that refer to them; see {@link RotatedSecret}. */
+  /** Secrets whose newest version may not be everywhere yet, with the targets that refer to them; see {@link RotatedSecret}. */
   readonly rotated: readonly RotatedSecret[];
   /** Versions to know from now on, by `manager:path`; null where nothing was asked. */
   readonly secretVersions: Readonly<Record<string, number>> | null;
@@ -107,6 +107,8 @@ export interface TenantCheck {
 export interface RotatedSecret {
   readonly secret: string;
   readonly version: number;
+  /** Also if that version is known: the run that was to write it did not end well. */
+  readonly again?: true;
   readonly targets: readonly CheckedTarget[];
 }
 

@@ -175,7 +175,7 @@ function pollsOf(state: WatchState, check: TenantCheck, { tenant, due, now }: Ch
 /** The secrets whose targets are written now, and the versions that are known then: one that has to wait stays unknown. */
 function rotationsOf(state: WatchState, check: TenantCheck, mayWrite: boolean) {
   if (check.secretVersions === null) return { versions: state.secretVersions, starts: [] };
-  const news = check.rotated.filter(({ secret, version }) => (state.secretVersions[secret] ?? 0) < version);
+  const news = check.rotated.filter(({ secret, version, again }) => again || (state.secretVersions[secret] ?? 0) < version);
   const waits = (secret: TenantCheck['rotated'][number]): boolean => !mayWrite || secret.targets.some(({ freeze }) => freeze !== undefined);
   const versions: Record<string, number> = { ...state.secretVersions, ...check.secretVersions };
   for (const secret of news.filter(waits)) {

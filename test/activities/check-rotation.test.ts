@@ -55,9 +55,21 @@ describe('the rotation of secrets', () => {
     expect(asked.map(({ path }) => path).toSorted()).toEqual(['app', 'db']);
   });
 
-  it('is none where no version was known, or the engine keeps none', async () => {
+  it('is told of a secret that is seen for the first time, which may have been rotated since it was written, and never where the engine keeps no versions', async () => {
     const result = await checkRotation({ secrets: managers({ app: 3, plain: null }) }, 'acme', [checked('a/p/0', ['app', 'plain'])], {}, signal);
-    expect(result).toEqual({ rotated: [], versions: { 'vault:app': 3 }, problems: [] });
+    expect(result).toMatchObject({ rotated: [{ secret: 'vault:app', version: 3 }], versions: { 'vault:app': 3 }, problems: [] });
+  });
+
+  it('is told again while the run that was to write it has failed', async () => {
+    const failed: Checked = { ...checked('a/p/0', ['app']), hasFailedRotation: true };
+    const { rotated } = await checkRotation(
+      { secrets: managers({ app: 3, db: 1 }) },
+      'acme',
+      [failed, checked('a/p/1', ['db'])],
+      { 'vault:app': 3, 'vault:db': 1 },
+      signal,
+    );
+    expect(rotated).toMatchObject([{ secret: 'vault:app', version: 3, again: true }]);
   });
 
   it('stays untold for the rest until every target can be told, so that none is forgotten', async () => {
