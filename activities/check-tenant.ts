@@ -23,6 +23,7 @@ const HEADS_FOR_GROUPS_MS = 60_000;
 const HEADS_FOR_NAMED_MS = 10 * 60_000;
 /** For one that is not known: its stream may be new. */
 const HEADS_FOR_NEW_MS = 1;
+const SHARED_PART_OF_POLL = 0.25;
 
 /** Reads what is due of a tenant's targets and of the heads of its streams; writes nothing. */
 export async function checkTenant(deps: CheckDeps, input: CheckTenantInput): Promise<TenantCheck | { readonly kind: 'gone' }> {
@@ -119,7 +120,8 @@ async function surveyAll(deps: CheckDeps, bundle: Bundle, tenant: Tenant, input:
         wants: ({ id, rule, policy }: { readonly id: string; readonly rule: string; readonly policy: Rule }): boolean =>
           due.rules.has(rule) && (due.groups.has(policy.drift.intervalMs) || isNamed(input, id)),
         polls: due.polls.has(repository),
-        maxAgeMs: due.groups.size > 0 ? HEADS_FOR_GROUPS_MS : HEADS_FOR_NAMED_MS,
+        maxAgeMs: maxAgeOf(tenant, repository, input, due),
+        runs: 'asked' as const,
       };
       return limit(async () => {
         const survey = await surveyRepository(deps, request, signal);
@@ -128,6 +130,12 @@ async function surveyAll(deps: CheckDeps, bundle: Bundle, tenant: Tenant, input:
       });
     }),
   );
+}
+
+/** Repositories of several tenants that have one URL are asked for their heads together, as long as no poll comes noticeably late by that. */
+function maxAgeOf(tenant: Tenant, repository: string, { polls }: CheckTenantInput, due: Due): number {
+  if (!due.polls.has(repository)) return due.groups.size > 0 ? HEADS_FOR_GROUPS_MS : HEADS_FOR_NAMED_MS;
+  return polls === 'all' ? 0 : (tenant.repositories[repository]?.pollMs ?? 0) * SHARED_PART_OF_POLL;
 }
 
 function watched(tenant: Tenant): [string, Rule][] {

@@ -16,17 +16,16 @@ export interface Heads {
 /** The refs of remotes, asked once for all who want to know at the same time, and remembered by the process. */
 export interface StreamHeads {
   /**
-   * An answer that is no older than `maxAgeMs`; when the remote does not give one (soon), the last one that it gave, with the `problem`. Throws
-   * what {@link Git.heads} throws where there was none.
+   * An answer that is no older than `maxAgeMs`; when the remote does not give one (soon), the last one that it gave, with the `problem`. One that failed is
+   * left alone for `restMs`, half a minute unless given, by those whom an older answer serves as well. Throws what {@link Git.heads} throws where there was none.
    */
-  get(repository: Repository, maxAgeMs: number, signal: AbortSignal): Promise<Heads>;
+  get(repository: Repository, maxAgeMs: number, signal: AbortSignal, restMs?: number): Promise<Heads>;
 }
 
 /** Refs of all remotes. */
 const REFS_KEPT = 500_000;
 /** Who has an older answer waits no longer for a new one. */
 const PATIENCE_MS = 10_000;
-/** How long a remote that failed is left alone, by those whom an older answer serves as well. */
 const REST_MS = 30_000;
 
 export function createStreamHeads(git: Pick<Git, 'heads'>, now: () => number = Date.now): StreamHeads {
@@ -35,13 +34,13 @@ export function createStreamHeads(git: Pick<Git, 'heads'>, now: () => number = D
   const asking = createSharedWork<Heads>();
 
   return {
-    async get(repository, maxAgeMs, signal) {
+    async get(repository, maxAgeMs, signal, restMs = REST_MS) {
       // The credentials are names. Whoever may not see a repository must not see it with the answer that another one got.
       const key = JSON.stringify([repository.url, repository.provider, repository.credentials]);
       const last = known.get(key);
       if (last && now() - last.at <= maxAgeMs) return last;
       const failure = failed.get(key);
-      if (last && failure && maxAgeMs > 0 && now() - failure.at <= REST_MS) return { ...last, problem: failure.problem };
+      if (last && failure && maxAgeMs > 0 && now() - failure.at <= restMs) return { ...last, problem: failure.problem };
       const patience = last ? AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]) : signal;
       try {
         return await asking.join(key, patience, async (shared) => {

@@ -13,7 +13,7 @@ export interface SubscribedTargets {
 }
 
 /** How old the remote's word of which streams there are may be: a new place is checked by its interval until it is subscribed to. */
-const HEADS_AGE_MS = 60_000;
+const HEADS_AGE_MS = 120_000;
 
 /** Every target of a tenant that is watched for drift, at a sink of a kind that may tell of changes. */
 export async function subscribedTargets(
@@ -30,7 +30,7 @@ export async function subscribedTargets(
   const targets: SubscribedTarget[] = [];
   const problems: string[] = [];
   for (const repository of new Set(rules.map(({ from }) => from.repository))) {
-    const survey = await surveyRepository(deps, { bundle, tenant, repository, wants, polls: false, maxAgeMs: HEADS_AGE_MS }, signal);
+    const survey = await surveyRepository(deps, { bundle, tenant, repository, wants, polls: false, maxAgeMs: HEADS_AGE_MS, runs: 'unasked' }, signal);
     for (const { target } of survey.targets) targets.push(target);
     problems.push(...survey.problems);
   }

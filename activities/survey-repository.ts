@@ -18,10 +18,12 @@ export interface SurveyRequest {
   readonly repository: string;
   /** Which targets are asked for. */
   readonly wants: (target: OutlinedTarget) => boolean;
-  /** Whether the heads themselves are asked for; then the remote's answer has to be of now. */
+  /** Whether the heads themselves are asked for. */
   readonly polls: boolean;
-  /** How old its answer may be otherwise. */
+  /** How old the remote's answer may be. */
   readonly maxAgeMs: number;
+  /** Whether Temporal is asked for the runs of the streams; else none is known of any. */
+  readonly runs: 'asked' | 'unasked';
 }
 
 export interface Survey {
@@ -52,7 +54,7 @@ const ASKED_AT_ONCE = 16;
  * not answer its last answer is used; if there is none, the streams are those that ever had a run.
  */
 export async function surveyRepository(deps: SurveyDeps, request: SurveyRequest, signal: AbortSignal): Promise<Survey> {
-  const first = await survey(deps, request, request.polls ? 0 : request.maxAgeMs, signal);
+  const first = await survey(deps, request, request.maxAgeMs, signal);
   // A run that ended after the remote was asked may have worked toward a newer head.
   const newest = Math.max(...first.streams.map(({ head, runs }) => (runs?.last?.commit === head ? 0 : (runs?.last?.closedAt ?? 0))));
   if (first.heads === null || newest < first.heads.at) return first;
@@ -78,7 +80,8 @@ async function survey(
         const targets = (await outlineOf(deps, request, each, refs, problems, signal)).filter(request.wants);
         if (targets.length === 0 && !request.polls) return null;
         const { stream, event, head } = each;
-        return { stream: { stream, event, head, runs: await runsOf(deps.client, { tenant, repository: name, stream }, signal) }, targets };
+        const runs = request.runs === 'asked' ? await runsOf(deps.client, { tenant, repository: name, stream }, signal) : null;
+        return { stream: { stream, event, head, runs }, targets };
       }),
     ),
   );
@@ -95,7 +98,7 @@ async function survey(
 
 async function headsOf({ memory }: SurveyDeps, request: SurveyRequest, maxAgeMs: number, problems: string[], signal: AbortSignal) {
   try {
-    const heads = await memory.heads.get(repositoryOf(request), maxAgeMs, signal);
+    const heads = await memory.heads.get(repositoryOf(request), maxAgeMs, signal, request.polls ? maxAgeMs : undefined);
     if (heads.problem !== undefined) problems.push(`${request.repository}: ${heads.problem}`);
     return heads;
   } catch (error) {

@@ -26,7 +26,10 @@ export interface WatchTimes extends SubscriptionTimes {
   readonly refreshMs: number;
 }
 
-export const WATCH_TIMES: WatchTimes = { ...SUBSCRIPTION_TIMES, heartbeatMs: 5_000, refreshMs: 60_000 };
+export const WATCH_TIMES: WatchTimes = { ...SUBSCRIPTION_TIMES, heartbeatMs: 20_000, refreshMs: 60_000 };
+
+/** How soon another bundle is noticed. */
+const LOOK_EVERY_MS = 5_000;
 
 const CLOSING_MS = 2_000;
 
@@ -107,11 +110,16 @@ async function watch(deps: WatchDeps, options: WatchOptions, tenant: string, sig
     if (failures === 1) log.warn('cannot find out all that is to be watched; it is tried again', { tenant, reason: found.problem });
   }
 
+  let beatAt = 0;
   try {
     while (!signal.aborted) {
-      context.heartbeat();
+      // Each is a call to Temporal, for each tenant.
+      if (performance.now() >= beatAt) {
+        context.heartbeat();
+        beatAt = performance.now() + times.heartbeatMs;
+      }
       if (!refreshing && (deps.bundle() !== bundle || performance.now() >= refreshAt)) refreshing = refresh().finally(() => (refreshing = undefined));
-      await later(times.heartbeatMs, undefined, { signal, ref: false }).catch(() => undefined);
+      await later(Math.min(times.heartbeatMs, LOOK_EVERY_MS), undefined, { signal, ref: false }).catch(() => undefined);
     }
   } finally {
     await refreshing;

@@ -75,7 +75,8 @@ export function holdSubscriptions(tenant: string): Promise<void> {
       taskQueue: `${workflowInfo().taskQueue}-watch`,
       cancellationType: ActivityCancellationType.TRY_CANCEL,
       startToCloseTimeout: '24h',
-      heartbeatTimeout: '30s',
+      // No longer than the usual interval, after which everything is looked at anyway.
+      heartbeatTimeout: '60s',
       retry,
       summary: 'hold the subscriptions',
     },

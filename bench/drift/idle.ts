@@ -2,7 +2,8 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import pLimit from 'p-limit';
-import { driftWorkflowId } from '../../workflows/messages.ts';
+import { requestResults } from '../../clients/sync-result.ts';
+import { driftWorkflowId, syncWorkflowId } from '../../workflows/messages.ts';
 import { makeCommits } from '../make-commits.ts';
 import { childrenOf, processorTimeOf, residentOf, serverNamed } from '../processes.ts';
 import { startProduct, until, type Product } from '../product.ts';
@@ -71,9 +72,15 @@ async function measureSize(tenants: number, options: IdleOptions): Promise<Measu
 async function applyEverywhere(product: Product, names: readonly string[], { targets, sink, intervalSeconds }: IdleOptions): Promise<void> {
   const settings = Array.from({ length: KEYS }, (_, n) => `key${n}: ${n}\n`).join('');
   const [commit = ''] = makeCommits(product.bare, 'main', [{ 'settings.yaml': settings, 'schema.cue': '[string]: int\n' }]);
-  const limit = pLimit(8);
-  await Promise.all(names.map((name) => limit(() => product.post(name, commit))));
   const { workflow } = product.client;
+  // More at the same time would only stand in each other's way.
+  const limit = pLimit(8);
+  const apply = async (name: string): Promise<void> => {
+    const status = await product.post(name, commit);
+    if (status !== 202) throw new Error(`the webhook was answered ${status}`);
+    await requestResults(workflow.getHandle(syncWorkflowId(name, 'config', 'main')));
+  };
+  await Promise.all(names.map((name) => limit(() => apply(name))));
   const running = 'ExecutionStatus = "Running"';
   const deadlineMs = 600_000 + names.length * 1_000;
   if (sink === 'redis') {

@@ -55,6 +55,8 @@ describeWith(['temporal', 'redis'], 'a check of a tenant', () => {
   afterAll(async () => lab?.close());
 
   async function newsOf(stream: string): Promise<StreamNews | undefined> {
+    // The next poll is a minute later.
+    lab.forget();
     const { streams, polled } = await lab.check({ polls: [60_000] });
     expect(polled).toEqual(['config']);
     return streams?.find((news) => news.stream === stream);
@@ -108,6 +110,16 @@ describeWith(['temporal', 'redis'], 'a check of a tenant', () => {
     await lab.stack.repository.git('branch', '-D', 'b-moves');
     const again = await lab.stack.repository.commit({ 'a.yaml': 'a: 2\n' }, 'b-moves');
     expect(await newsOf('b-moves')).toMatchObject({ head: again, state: 'moved', message: expect.stringContaining('ended Synced') });
+  });
+
+  it('asks a remote once for polls that come together, whosever they are, and anew for a person', async () => {
+    lab.forget();
+    const before = lab.counts.heads;
+    await lab.check({ polls: [60_000] });
+    await lab.check({ polls: [60_000] });
+    expect(lab.counts.heads).toBe(before + 1);
+    await lab.check({ polls: 'all' });
+    expect(lab.counts.heads).toBe(before + 2);
   });
 
   it('tells apart what may pass from what waits for a commit', async () => {
