@@ -1,7 +1,7 @@
 import { isSilent, explainSilence, type WatchAnswer } from '../clients/drift-watch.ts';
 import type { WatchedTarget } from '../domain/drift.ts';
 import type { DriftWatchState } from '../workflows/messages.ts';
-import { formatHolds, formatStream } from './format-drift.ts';
+import { formatHolds, formatStream, formatTroubles } from './format-drift.ts';
 import { printable } from './printable.ts';
 
 /** What is worth a line between two answers of a watch; the first answer is compared with undefined. */
@@ -13,9 +13,18 @@ export function driftChanges(before: WatchAnswer | undefined, now: WatchAnswer):
 }
 
 function holdChanges(before: DriftWatchState | undefined, now: DriftWatchState): string[] {
-  const [was, is] = [before ? formatHolds(before) : [], formatHolds(now)];
-  const ended = [...(before?.pause && !now.pause ? ['not paused any more'] : []), ...(before?.freeze && !now.freeze ? ['not frozen any more'] : [])];
+  const [was, is] = [before ? linesOf(before) : [], linesOf(now)];
+  const ended = [
+    ...(before?.pause && !now.pause ? ['not paused any more'] : []),
+    ...(before?.freeze && !now.freeze ? ['not frozen any more'] : []),
+    ...(before && before.problem !== null && now.problem === null ? ['checks find out again'] : []),
+    ...(before && before.pollProblems.length > 0 && now.pollProblems.length === 0 ? ['all repositories and secret managers answer again'] : []),
+  ];
   return [...ended, ...is.filter((line) => !was.includes(line))];
+}
+
+function linesOf(state: DriftWatchState): string[] {
+  return [...formatHolds(state), ...formatTroubles(state)];
 }
 
 function streamChanges(before: DriftWatchState | undefined, now: DriftWatchState): string[] {

@@ -59,7 +59,7 @@ export function jsonOf(answer: WatchAnswer): unknown {
 
 /** As `plan` ends: what is not known fails, and drift is a difference for who asks for it. */
 function exitOf(answers: readonly WatchAnswer[], detailed: boolean): ExitName {
-  const found = new Set(answers.flatMap((answer) => (isSilent(answer) ? ['Unknown'] : answer.targets.map(({ status }) => status))));
+  const found = new Set(answers.flatMap((answer) => (isSilent(answer) || answer.problem !== null ? ['Unknown'] : answer.targets.map(({ status }) => status))));
   if (found.has('Unknown')) return 'failed';
   return detailed && (found.has('Drifted') || found.has('Contested') || found.has('Healing')) ? 'changes' : 'ok';
 }

@@ -18,7 +18,7 @@ export function formatDrift(state: DriftWatchState, { all }: DriftFormat): strin
   const shown = state.targets.filter(({ status }) => all || !CALM.has(status));
   return [
     `${paint('bold', state.tenant)}: ${summarizeDrift(state)}`,
-    ...formatHolds(state).map((line) => `  ${line}`),
+    ...[...formatHolds(state), ...formatTroubles(state)].map((line) => `  ${line}`),
     ...state.streams.map((stream) => `  ${formatStream(stream)}`),
     ...shown.flatMap((target) => ['', ...formatTarget(target)]),
     ...(state.moreTargets > 0 ? ['', `and ${state.moreTargets} more targets`] : []),
@@ -41,6 +41,14 @@ export function formatHolds({ pause, freeze }: Pick<DriftWatchState, 'pause' | '
     ...(pause ? [`paused since ${pause.since} by ${printable(pause.by)}: ${printable(pause.reason)}${pause.until ? ` (until ${pause.until})` : ''}`] : []),
     ...(freeze ? [`frozen until ${freeze.until}: ${printable(freeze.reason)}`] : []),
   ].map((line) => paint('yellow', line));
+}
+
+/** Why less is known than should be. */
+export function formatTroubles({ problem, pollProblems }: Pick<DriftWatchState, 'problem' | 'pollProblems'>): string[] {
+  return [
+    ...(problem === null ? [] : [paint('red', `the last check found nothing out: ${printable(problem)}`)]),
+    ...pollProblems.map((why) => paint('yellow', `could not be asked: ${printable(why)}`)),
+  ];
 }
 
 /** A stream whose head is not applied, with why and what comes next. */

@@ -2,12 +2,12 @@ import { checkCodecKey } from '../clients/check-codec-key.ts';
 import { isSilent, readDriftWatch, tellDriftWatch } from '../clients/drift-watch.ts';
 import { registerSearchAttributes } from '../clients/temporal.ts';
 import type { WatchedTarget } from '../domain/drift.ts';
-import { targetIdProblem } from '../domain/target-ids.ts';
+import { isMeant, targetIdProblem } from '../domain/target-ids.ts';
 import { forceHealSignal, type DriftWatchState } from '../workflows/messages.ts';
 import { awaitWatch } from './await-watch.ts';
 import { chooseTenant } from './choose-stream.ts';
 import { CliError } from './cli-error.ts';
-import { formatTargetLine } from './format-drift.ts';
+import { formatTargetLine, formatTroubles } from './format-drift.ts';
 import { printable } from './printable.ts';
 import type { CommandResult } from './run-command.ts';
 import { currentUser, loadSettings } from './settings.ts';
@@ -69,7 +69,7 @@ function resultOf(state: DriftWatchState, ids: readonly string[]): CommandResult
   const { tenant } = state;
   const targets = meant(state, ids);
   const bad = targets.filter(({ status }) => status === 'Drifted' || status === 'Contested' || status === 'Unknown');
-  const unknown = ids.filter((id) => !targets.some((target) => target.id === id));
+  const unknown = ids.filter((id) => !targets.some((target) => isMeant(id, target)));
   const isWell = bad.length === 0 && unknown.length === 0;
   const count = targets.length + (ids.length === 0 ? state.moreTargets : 0);
   const shown = isWell && ids.length === 0 ? [] : bad.length > 0 ? bad : targets;
@@ -77,10 +77,11 @@ function resultOf(state: DriftWatchState, ids: readonly string[]): CommandResult
     isWell ? `${tenant}: ${count} ${count === 1 ? 'target is as it should be' : 'targets are as they should be'}` : `${tenant}: not all is as it should be`,
     ...shown.flatMap((target) => [formatTargetLine(target), ...(target.message === undefined ? [] : [`  ${printable(target.message)}`])]),
     ...unknown.map((id) => `${id}: the watch knows of no such target; it was never written`),
+    ...(isWell ? [] : formatTroubles(state)),
   ];
-  return { exit: isWell ? 'ok' : 'failed', json: { tenant, targets, unknown }, text: lines.join('\n') };
+  return { exit: isWell ? 'ok' : 'failed', json: { tenant, targets, unknown, ...(!isWell && { pollProblems: state.pollProblems }) }, text: lines.join('\n') };
 }
 
 function meant({ targets }: DriftWatchState, ids: readonly string[]): readonly WatchedTarget[] {
-  return ids.length === 0 ? targets : targets.filter(({ id }) => ids.includes(id));
+  return ids.length === 0 ? targets : targets.filter((target) => ids.some((id) => isMeant(id, target)));
 }

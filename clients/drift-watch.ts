@@ -21,7 +21,10 @@ export async function readDriftWatch(client: Client, tenant: string, withinMs = 
   try {
     const state = await client.withDeadline(Date.now() + withinMs, () => client.workflow.getHandle(driftWorkflowId(tenant)).query(driftStateQuery));
     // Of a worker from before there were checks.
-    return Array.isArray(state.targets) ? state : { tenant, silent: 'older-build' };
+    if (!Array.isArray(state.targets)) return { tenant, silent: 'older-build' };
+    // Of one that has checks and does not tell yet why they fail.
+    const { problem = null, pollProblems = [] }: Partial<DriftWatchState> = state;
+    return { ...state, problem, pollProblems };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { tenant, silent: 'not-started' };
     if (error instanceof QueryNotRegisteredError) return { tenant, silent: 'older-build' };

@@ -7,16 +7,12 @@ const MOST_KEYS = 5;
 const MOST_PROBLEMS = 5;
 const LONGEST = 6_000;
 
-export interface TroubleTold {
-  readonly problem: string | null;
-  readonly pollProblems: readonly string[];
-  /** Signals that could not be acted on. */
-  readonly ignored: readonly string[];
-}
-
-/** The page of a watch in the Temporal UI, as Markdown: every target, worst first, and what to do. At most 20,000 bytes. */
-export function describeWatch(state: DriftWatchState, told: TroubleTold): string {
-  const { tenant, pause, freeze, targets, moreTargets, streams } = state;
+/**
+ * The page of a watch in the Temporal UI, as Markdown: every target, worst first, signals that were `ignored` because they could not be acted on, and what to
+ * do. At most 20,000 bytes.
+ */
+export function describeWatch(state: DriftWatchState, ignored: readonly string[]): string {
+  const { tenant, pause, freeze, targets, moreTargets, streams, problem, pollProblems } = state;
   const isCut = targets.length > MOST_TARGETS || moreTargets > 0;
   return limited(
     [
@@ -28,15 +24,15 @@ export function describeWatch(state: DriftWatchState, told: TroubleTold): string
           ]
         : []),
       ...(freeze ? ['', `**Frozen** until ${freeze.until}: ${text(freeze.reason)}. Nothing is written without force.`] : []),
-      ...(told.problem === null ? [] : ['', `The last check found nothing out: ${text(told.problem)}`]),
-      ...list(told.pollProblems.slice(0, MOST_PROBLEMS).map((why) => `could not be polled: ${text(why)}`)),
+      ...(problem === null ? [] : ['', `The last check found nothing out: ${text(problem)}`]),
+      ...list(pollProblems.slice(0, MOST_PROBLEMS).map((why) => `could not be polled: ${text(why)}`)),
       ...list(streams.slice(0, MOST_STREAMS).map(describeStream)),
       ...(streams.length > MOST_STREAMS ? ['', `and ${streams.length - MOST_STREAMS} more streams`] : []),
       ...list(targets.slice(0, MOST_TARGETS).map(describeTarget)),
       ...(isCut
         ? ['', `and ${Math.max(0, targets.length - MOST_TARGETS) + moreTargets} more targets, none worse than these; \`vartrack drift ${tenant} --all\``]
         : []),
-      ...list(told.ignored.map((why) => `ignored a signal: ${text(why)}`)),
+      ...list(ignored.map((why) => `ignored a signal: ${text(why)}`)),
       '',
       pause
         ? `\`vartrack resume ${tenant}\` goes on.`

@@ -254,6 +254,8 @@ export async function driftWatchWorkflow(input: DriftWatchInput): Promise<void> 
       streams: state.streams,
       checkedAt: state.checkedAt,
       nextCheckAt: Number.isFinite(next) ? new Date(next).toISOString() : null,
+      problem: state.problem,
+      pollProblems: state.pollProblems,
       ...(isBusy() && { busy: true as const }),
     };
   }
@@ -265,7 +267,7 @@ export async function driftWatchWorkflow(input: DriftWatchInput): Promise<void> 
 
   function show(): void {
     const view = answer();
-    setCurrentDetails(describeWatch(view, { problem: state.problem, pollProblems: state.pollProblems, ignored }));
+    setCurrentDetails(describeWatch(view, ignored));
     if (view.checkedAt !== null) mark(view.status);
   }
 

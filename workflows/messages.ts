@@ -95,6 +95,10 @@ export interface DriftWatchState {
   /** ISO 8601; null before the first check. */
   readonly checkedAt: string | null;
   readonly nextCheckAt: string | null;
+  /** Why the last check found nothing out, so that all of this may be out of date; null when it did. */
+  readonly problem: string | null;
+  /** What the last checks could not find out of repositories and secret managers. */
+  readonly pollProblems: readonly string[];
   /** What a message asked for has not been looked at yet, or runs are not handed over yet. */
   readonly busy?: true;
 }

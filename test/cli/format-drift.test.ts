@@ -69,6 +69,19 @@ describe('what drift looks like on a terminal', () => {
     );
   });
 
+  it('says why less is known than should be', () => {
+    const state = watchState({ problem: 'tenant acme: no answer\n', pollProblems: ['config: connection refused'] });
+    expect(formatDrift(state, { all: false }).split('\n').slice(1)).toEqual([
+      '  the last check found nothing out: tenant acme: no answer\\n',
+      '  could not be asked: config: connection refused',
+    ]);
+    expect(formatDriftStatus(state).slice(1)).toEqual([
+      'the last check found nothing out: tenant acme: no answer\\n',
+      'could not be asked: config: connection refused',
+    ]);
+    expect(driftStatusOf(state)).toMatchObject({ problem: 'tenant acme: no answer\n', pollProblems: ['config: connection refused'] });
+  });
+
   it('never says that all is well before the first check', () => {
     expect(summarizeDrift(watchState({ checkedAt: null }))).toBe('not checked yet');
     expect(summarizeDrift(watchState())).toContain('no targets yet');
@@ -118,6 +131,13 @@ describe('a line for each change', () => {
     ]);
     expect(driftChanges(held, held)).toEqual([]);
     expect(driftChanges(held, watchState())).toEqual(['not paused any more', 'not frozen any more', 'config/main is at its head']);
+  });
+
+  it('tells why checks fail, once, and that they do not any more', () => {
+    const failing = watchState({ problem: 'no answer', pollProblems: ['config: refused'] });
+    expect(driftChanges(watchState(), failing)).toEqual(['the last check found nothing out: no answer', 'could not be asked: config: refused']);
+    expect(driftChanges(failing, failing)).toEqual([]);
+    expect(driftChanges(failing, watchState())).toEqual(['checks find out again', 'all repositories and secret managers answer again']);
   });
 
   it('tells a silence once, and all that is not in order again after it', () => {

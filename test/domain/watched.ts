@@ -13,6 +13,8 @@ export function watchState(changes: Partial<DriftWatchState> = {}): DriftWatchSt
     streams: [],
     checkedAt: '2026-11-24T06:00:00.000Z',
     nextCheckAt: '2026-11-24T06:01:00.000Z',
+    problem: null,
+    pollProblems: [],
     ...changes,
   };
 }

@@ -137,11 +137,11 @@ describeWith('temporal', 'DriftWatchWorkflow with checks', () => {
       await drift.until(({ status }) => expect(status).toBe('InSync'));
       drift.during = () => Promise.reject(ApplicationFailure.nonRetryable('the forge and the moon are away'));
       await drift.watch.signal(checkNowSignal, {});
-      await drift.until(({ status }) => expect(status).toBe('Unknown'));
+      await drift.until(({ status, problem }) => expect({ status, problem }).toEqual({ status: 'Unknown', problem: 'the forge and the moon are away' }));
       expect(await drift.details()).toContain('the forge and the moon are away');
       drift.during = () => Promise.resolve();
       await drift.watch.signal(checkNowSignal, { targets: ['a'] });
-      await drift.until(({ status }) => expect(status).toBe('InSync'));
+      await drift.until(({ status, problem }) => expect({ status, problem }).toEqual({ status: 'InSync', problem: null }));
     });
   });
 
