@@ -3,6 +3,7 @@ import pLimit from 'p-limit';
 import type { Bundle, Rule, Tenant } from '../domain/bundle.ts';
 import type { TenantCheck } from '../domain/drift.ts';
 import { bounded } from '../domain/status.ts';
+import { idWithoutStream } from '../domain/target-ids.ts';
 import type { CheckTenantInput } from './activity-types.ts';
 import { attempt } from './attempt.ts';
 import { boundRotated, boundStreams, boundTargets } from './bound-check.ts';
@@ -13,7 +14,7 @@ import type { Checked } from './check-target.ts';
 import { checkTargets } from './check-targets.ts';
 import type { ActivityDeps } from './deps.ts';
 import { freezeOf, ruleFreezeOf } from './freeze.ts';
-import { idWithoutStream, surveyRepository, type Survey } from './survey-repository.ts';
+import { surveyRepository, type Survey } from './survey-repository.ts';
 
 export type CheckDeps = ActivityDeps & { readonly memory: CheckMemory };
 

@@ -1,9 +1,9 @@
 import pLimit from 'p-limit';
 import { startSync } from '../clients/start-sync.ts';
+import { idWithoutStream } from '../domain/target-ids.ts';
 import type { StartRunsInput } from './activity-types.ts';
 import { attempt } from './attempt.ts';
 import type { ActivityDeps } from './deps.ts';
-import { idWithoutStream } from './survey-repository.ts';
 
 const CONCURRENCY = 8;
 

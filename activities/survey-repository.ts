@@ -4,6 +4,7 @@ import type { Bundle } from '../domain/bundle.ts';
 import { isGlob, rulesOf, type RefEvent } from '../domain/routing.ts';
 import { TAG_STREAM } from '../domain/stream-head.ts';
 import { streamsOf } from '../domain/streams.ts';
+import { idWithStream } from '../domain/target-ids.ts';
 import type { SurveyedStream } from './check-heads.ts';
 import type { CheckMemory } from './check-memory.ts';
 import type { TargetToCheck } from './check-target.ts';
@@ -175,15 +176,6 @@ function unite(repository: string, found: readonly { readonly stream: SurveyedSt
       return [{ target, repository, streams: [first.stream, ...others.map(({ stream }) => stream)] }];
     });
   });
-}
-
-function idWithStream(id: string, stream: string): string {
-  return `${id}@${stream}`;
-}
-
-/** The id as its rule has it, without what tells it from the target of another ref. */
-export function idWithoutStream(id: string): string {
-  return id.replace(/@.*$/s, '');
 }
 
 function messageOf(error: unknown): string {

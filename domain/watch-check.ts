@@ -1,6 +1,7 @@
 import type { CheckedTarget, ForcedHeal, Freeze, HealRecord, TenantCheck, WatchedGroup, WatchedTarget, WatchState } from './drift.ts';
 import { decideHeal, isOutdated, laterRecheck, withoutForgotten } from './heal-schedule.ts';
 import { retryStreams } from './stream-retries.ts';
+import { isMeant } from './target-ids.ts';
 import { iso, nextTick } from './watch-clock.ts';
 import type { DueCheck } from './watch-due.ts';
 import { asking } from './watch-due.ts';
@@ -92,7 +93,7 @@ export function afterCheck(
     hasThawed ||= old?.freeze !== undefined && target.freeze === undefined;
     const record = records.get(target.id);
     if (isOutdated(record, circumstances.askedAt)) return old ?? { ...target, status: 'Healing', since: iso(now) };
-    const forced = due.taken.forced.find(({ targets }) => targets === undefined || targets.some((asked) => isNameOf(asked, target.id)));
+    const forced = due.taken.forced.find(({ targets }) => targets === undefined || targets.some((asked) => isMeant(asked, target)));
     const decided = decideHeal(target, record, {
       now,
       askedAt: circumstances.askedAt,
@@ -130,11 +131,6 @@ export function afterFailedCheck(state: WatchState, due: DueCheck, problem: stri
   const ids = new Set(due.targets);
   const healing = state.healing.map((record) => (ids.has(record.id) ? { ...record, ...laterRecheck(record, { now, intervalMs: USUAL_INTERVAL_MS }) } : record));
   return { ...state, healing, problem, asked: asking(state.asked, due.taken) };
-}
-
-/** A target of one of several streams is also called by the name without it. */
-function isNameOf(asked: string, id: string): boolean {
-  return asked === id || id.startsWith(`${asked}@`);
 }
 
 function isThawed(freeze: Freeze | null, forced: ForcedHeal | undefined): boolean {

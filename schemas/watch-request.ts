@@ -14,7 +14,7 @@ const line = (longest: number) =>
 
 const by = line(200);
 const reason = line(1_000);
-const targets = z.array(z.string().max(200)).min(1, 'must not be empty; leave it out for all').max(MOST_TARGETS, `must not be more than ${MOST_TARGETS}`);
+const targets = z.array(z.string().max(500)).min(1, 'must not be empty; leave it out for all').max(MOST_TARGETS, `must not be more than ${MOST_TARGETS}`);
 
 const until = z.string().transform((text, context) => {
   const end = parsePauseEnd(text, new Date());
