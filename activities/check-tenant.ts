@@ -82,9 +82,9 @@ async function checkDue(deps: CheckDeps, bundle: Bundle, tenant: Tenant, input: 
 function withFreezes(checked: readonly Checked[], bundle: Bundle, tenant: string, at: Date): readonly Checked[] {
   const rules = new Set(checked.map(({ target }) => target.rule));
   const freezes = new Map([...rules].map((rule) => [rule, ruleFreezeOf(bundle, tenant, rule, at)]));
-  return checked.map(({ target, secrets }) => {
-    const freeze = freezes.get(target.rule);
-    return { target: freeze ? { ...target, freeze } : target, secrets };
+  return checked.map((found) => {
+    const freeze = freezes.get(found.target.rule);
+    return freeze ? { ...found, target: { ...found.target, freeze } } : found;
   });
 }
 
