@@ -217,7 +217,7 @@ export async function recallTarget(
 ): Promise<{ rule: RuleState; target: TargetState }> {
   const { tenant, repository, request, commit, target: wanted } = input;
   const state = await deps.desired.recall(
-    { bundle: deps.bundle(), tenant, repository, event: request.ref, commit, retired: request.trigger === 'closed' },
+    { bundle: deps.bundle(), tenant, repository, event: request.ref, commit, retired: request.trigger === 'closed', rules: [wanted.rule] },
     signal,
   );
   const rule = state.rules.find((each) => each.name === wanted.rule && each.environment === wanted.environment);

@@ -24,6 +24,10 @@ export async function checkTargets(
   signal: AbortSignal,
 ): Promise<Checked[]> {
   const states = new Map<string, Promise<StreamState>>();
+  const rules = Map.groupBy(
+    targets.map(({ repository, target: { rule } }) => ({ repository, rule })),
+    ({ repository }) => repository,
+  );
   const work: CheckWork = {
     deps,
     bundle,
@@ -31,7 +35,9 @@ export async function checkTargets(
     memory: deps.memory.of(bundle),
     stateOf(repository, { stream, event }, commit) {
       const key = JSON.stringify([repository, stream, commit]);
-      const known = states.get(key) ?? deps.desired.recall({ retired: false, bundle, tenant, repository, event, commit }, signal);
+      // Those of the check alone: what another rule has to say to the commit is another one's.
+      const asked = [...new Set(rules.get(repository)?.map(({ rule }) => rule))];
+      const known = states.get(key) ?? deps.desired.recall({ retired: false, bundle, tenant, repository, event, commit, rules: asked }, signal);
       states.set(key, known);
       return known;
     },

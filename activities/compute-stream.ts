@@ -10,7 +10,7 @@ import { repositoryOf, type StreamRequest, type StreamState } from './stream-sta
 /** Targets of one run: each is an activity of its own, and Temporal takes 2,000 of one workflow at a time. */
 const MAX_TARGETS = 1_000;
 
-/** Reads a commit and validates every rule that takes part, in every environment. Throws InvalidInput with all that is wrong. */
+/** Reads a commit and validates every rule that takes part and is asked for, in every environment. Throws InvalidInput with all that is wrong. */
 export async function computeStream(request: StreamRequest, options: ComputeOptions, signal: AbortSignal): Promise<StreamState> {
   const tenant = tenantOf(request);
   const repository = repositoryOf(request);
@@ -49,6 +49,7 @@ async function routeRules(
   const refs = Object.values(rules).some(isNamedByRef) ? otherRefs(request.event, await git.heads(repository, signal)) : [];
   const present = new Set(tree);
   for (const [name, rule] of Object.entries(rules)) {
+    if (request.rules && !request.rules.includes(name)) continue;
     const route = routeRule(name, rule, request.event, matchGlob, refs);
     if (route.kind === 'unrouted') unrouted.push(route.reason);
     else if (route.kind === 'refused') problems.push({ rule: name, message: route.reason });

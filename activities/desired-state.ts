@@ -10,9 +10,9 @@ import { repositoryOf, type StreamRequest, type StreamState, type TargetState } 
 
 /** Computes desired states, and keeps the last ones: `prepare` validates, and the writes of the same run on the same worker use what it found. */
 export interface DesiredStates {
-  /** Reads and validates anew. Throws InvalidInput with every problem of every rule. */
+  /** Reads and validates anew. Throws InvalidInput with every problem of every rule that is asked for. */
   compute(request: StreamRequest, signal: AbortSignal): Promise<StreamState>;
-  /** What `compute` gave for the same request, or computes it. */
+  /** What `compute` gave for the same request, or one for more rules, or computes it. */
   recall(request: StreamRequest, signal: AbortSignal): Promise<StreamState>;
   /** The targets of a stream without what belongs there; `heads` are all refs of the remote. Throws GitError where the tree of the commit is needed. */
   outline(request: StreamRequest, heads: ReadonlyMap<string, string>, signal: AbortSignal): Promise<readonly OutlinedTarget[]>;
@@ -46,13 +46,23 @@ export function createDesiredStates(options: DesiredStateOptions): DesiredStates
 
   async function compute(request: StreamRequest, signal: AbortSignal): Promise<StreamState> {
     const state = request.retired ? retiredState(request, options) : await computeStream(request, options, signal);
-    kept.set(keyOf(request), state);
+    if (!request.rules) kept.set(keyOf(request), state);
+    else for (const rule of request.rules) kept.set(keyOf(request, rule), { ...state, rules: state.rules.filter(({ name }) => name === rule) });
     return state;
+  }
+
+  function known(request: StreamRequest): StreamState | undefined {
+    const whole = kept.get(keyOf(request));
+    if (whole || !request.rules) return whole;
+    const parts = request.rules.map((rule) => kept.get(keyOf(request, rule)));
+    const [first] = parts;
+    if (!first || !parts.every((part) => part !== undefined)) return undefined;
+    return { ...first, rules: parts.flatMap((part) => part.rules) };
   }
 
   return {
     compute,
-    recall: async (request, signal) => kept.get(keyOf(request)) ?? compute(request, signal),
+    recall: async (request, signal) => known(request) ?? compute(request, signal),
     outline: (request, heads, signal) => outlineStream(request, { definitions: options.definitions, heads, tree: () => treeOf(request, signal) }),
     reveal(target, secretOf) {
       const definition = options.definitions[target.kind];
@@ -73,8 +83,9 @@ function versionOf(bundle: Bundle): number {
   return newest;
 }
 
-function keyOf(request: StreamRequest): string {
-  return JSON.stringify([versionOf(request.bundle), request.retired, request.tenant, request.repository, request.event, request.commit]);
+/** Of the whole stream, or of one of its rules. */
+function keyOf({ bundle, retired, tenant, repository, event, commit }: StreamRequest, rule?: string): string {
+  return JSON.stringify([versionOf(bundle), retired, tenant, repository, event, commit, ...(rule === undefined ? [] : [rule])]);
 }
 
 function sizeOf(state: StreamState): number {

@@ -43,8 +43,9 @@ async function prepareStream(deps: ActivityDeps, input: PrepareInput, own: Attem
     const [pause, fetched] = await Promise.all([pausing, head]);
     if (pause) return { kind: 'parked', why: parkedMessage(pause) };
     commit = fetched.commit;
-    const whole = await deps.desired.compute({ bundle, tenant, repository: repositoryName, event: request.ref, commit, retired }, signal);
-    const state = narrowed(whole, request.only);
+    const rules = request.only && [...new Set(request.only.map(ruleOf))];
+    const asked = { bundle, tenant, repository: repositoryName, event: request.ref, commit, retired, ...(rules && { rules }) };
+    const state = narrowed(await deps.desired.compute(asked, signal), request.only);
     if (request.only && state.rules.length === 0) return { kind: 'nothing', commit, why: 'none of its targets is in the bundle any more' };
     if (state.rules.length === 0) return { kind: 'nothing', commit, why: state.unrouted.join('; ') || 'no rule takes this ref' };
     const pins = await pinSecrets(deps.secrets, tenant, state.rules, signal);
@@ -76,6 +77,11 @@ function healed({ only, commit }: SyncRequest): { readonly commit: string } | nu
   if (only === undefined) return null;
   if (commit === undefined) throw new InvalidInput([{ message: 'a request for single targets says no commit' }]);
   return { commit };
+}
+
+/** The rule of a target, by its id. */
+function ruleOf(id: string): string {
+  return id.replace(/\/.*$/s, '');
 }
 
 /** The part of a stream that a heal is about. */

@@ -37,6 +37,8 @@ export interface StreamRequest {
   readonly repository: string;
   readonly event: RefEvent;
   readonly commit: string;
+  /** Names of the only ones that are asked for; all rules of the stream unless given. */
+  readonly rules?: readonly string[];
 }
 
 /** The desired state of one target, in the sink's own keys and texts. */

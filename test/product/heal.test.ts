@@ -27,15 +27,8 @@ describeWith(['temporal', 'redis', 'vault'], 'a heal', () => {
   let stack: Stack;
   let client: Redis;
   let commit: string;
-  beforeAll(async () => {
-    [redis, vault] = await Promise.all([startRedis(), startVault()]);
-    client = new Redis(redis.url);
-    await vault.put('app', { token: 'token-1' });
-    stack = await openStack({
-      settings: 'fingerprintKey: { env: FINGERPRINT_KEY }',
-      env: { FINGERPRINT_KEY: 'a key', VAULT_TOKEN: vault.rootToken },
-      // Nobody but these tests asks for a heal.
-      tenant: `
+  /** Nobody but these tests asks for a heal. */
+  const bundle = (more = ''): string => `
 ${CONFIG_REPOSITORY}
 secretManagers:
   vault: { kind: vault, address: "${vault.address}", auth: { method: token, token: { env: VAULT_TOKEN } } }
@@ -51,7 +44,15 @@ rules:
       - { sink: cache, place: "app:{env}" }
       - { sink: files, place: "{dir}/files/{env}.json", format: json, validate: "test ! -e {dir}/files/refuse" }
     drift: { mode: off, ignore: [ "runtime.*" ] }
-`,
+${more}`;
+  beforeAll(async () => {
+    [redis, vault] = await Promise.all([startRedis(), startVault()]);
+    client = new Redis(redis.url);
+    await vault.put('app', { token: 'token-1' });
+    stack = await openStack({
+      settings: 'fingerprintKey: { env: FINGERPRINT_KEY }',
+      env: { FINGERPRINT_KEY: 'a key', VAULT_TOKEN: vault.rootToken },
+      tenant: bundle(),
     });
   });
   afterAll(async () => {
@@ -163,6 +164,17 @@ rules:
     expect(await held()).toEqual(before);
     await watch.signal(resumeSignal, { by: 'ann' });
     await vi.waitFor(async () => expect(await paused(stack.tenant)).toBeNull(), { timeout: 10_000 });
+  });
+
+  it('asks nothing of rules that it is not about: one that came later may have no file at its commit', async () => {
+    const later = '  later: { from: { repository: config, files: [ later.yaml ] }, environments: { branches: { main: production } }, schema: none, ';
+    await stack.reloadBundle(bundle(`${later} to: [ { sink: cache, place: "later:{env}" } ], drift: { mode: off } }`));
+    await client.hset('app:production', 'name', 'by hand');
+    expect(await heal()).toMatchObject({ status: 'Synced', commit });
+    expect(await client.hget('app:production', 'name')).toBe('good');
+    // A push is about all of them (I1).
+    expect(await stack.sync()).toMatchObject({ status: 'Rejected' });
+    await stack.reloadBundle(bundle());
   });
 
   it('gives way to a push that is made at the same time', async () => {
