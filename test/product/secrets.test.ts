@@ -4,8 +4,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { syncWorkflowId } from '../../workflows/messages.ts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { requestResults } from '../../clients/sync-result.ts';
+import { checkNowSignal, driftStateQuery, driftWorkflowId, pauseSignal, resumeSignal, syncStateQuery, syncWorkflowId } from '../../workflows/messages.ts';
 import { environmentOf, vartrack } from '../cli/vartrack.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { startRedis, type RedisServer } from '../servers/redis.ts';
@@ -21,6 +22,9 @@ const SCHEMA = `
 	port?:     int
 }
 `;
+
+const WITHIN = { timeout: 20_000, interval: 50 };
+vi.setConfig({ testTimeout: 60_000 });
 
 describeWith(['temporal', 'redis', 'vault'], 'a push with secrets', () => {
   let redis: RedisServer;
@@ -161,6 +165,85 @@ describeWith(['temporal', 'redis', 'vault'], 'a push with secrets', () => {
     expect(await client.hget('app:production', 'url')).toBe('again ann');
   });
 
+  describe('that were rotated', () => {
+    const [name, holder] = ['rotated', 'files/holder.env'];
+    const run = () => stack.temporal.client.workflow.getHandle(syncWorkflowId(stack.tenant, 'config', name));
+    const watch = () => stack.temporal.client.workflow.getHandle(driftWorkflowId(stack.tenant));
+    const put = (password: string) => vault.put('app/rotated', { password });
+    const written = async () => [await client.hgetall('holder'), await readFile(join(stack.directory, holder), 'utf8')];
+    const both = (password: string) => [{ password, fixed: 'one' }, `FIXED=one\nPASSWORD=${password}\n`];
+
+    /** Has everything looked at, and gives what the newest run of the stream came to. */
+    async function check(): Promise<unknown> {
+      const before = await watch().query(driftStateQuery);
+      await watch().signal(checkNowSignal, {});
+      await vi.waitFor(async () => {
+        const { busy, checkedAt } = await watch().query(driftStateQuery);
+        expect([busy, checkedAt === before.checkedAt]).toEqual([undefined, false]);
+      }, WITHIN);
+      const { requests } = await requestResults(run());
+      return requests.at(-1);
+    }
+
+    it('are written by a check to exactly the targets that refer to them, and no other secret is read', async () => {
+      await put('one');
+      await vault.put('app/bystander', { token: 'still' });
+      const reference = '@secret(app/rotated#password';
+      const files = {
+        'holder.yaml': `password: "${reference})"\nfixed: "${reference}?version=1)"\n`,
+        'bystander.yaml': 'token: "@secret(app/bystander#token)"\n',
+      };
+      expect(await stack.push(files, name)).toMatchObject({ status: 'Synced' });
+      await check();
+      const bystander = async () => JSON.stringify(((await ledgers()) as [string][]).filter(([key]) => key.includes('bystander')));
+      const before = await bystander();
+      expect(before).toContain('still');
+      await put('two');
+      proxy.asked.splice(0);
+      expect(await check()).toMatchObject({ trigger: 'rotation', outcome: { status: 'Synced', targets: [{ rule: 'holder' }, { rule: 'holder' }] } });
+      expect(await written()).toEqual(both('two'));
+      expect(await bystander()).toBe(before);
+      // A value is read in the version of the run.
+      const read = proxy.asked.filter((url) => url.includes('version=')).map((url) => url.replace(/^.*\/data\//, ''));
+      expect(new Set(read)).toEqual(new Set(['app/rotated?version=1', 'app/rotated?version=2']));
+    });
+
+    it('are written by a later check where the run failed, because a sink was away for longer than it waits', async () => {
+      await client.call('CLIENT', 'PAUSE', '60000', 'WRITE');
+      await put('three');
+      const failed = check();
+      try {
+        await vi.waitUntil(async () => (await run().query(syncStateQuery)).phase === 'restoring', WITHIN);
+      } finally {
+        await client.call('CLIENT', 'UNPAUSE');
+      }
+      expect(await failed).toMatchObject({ trigger: 'rotation', outcome: { status: 'RolledBack' } });
+      expect(await written()).toEqual(both('two'));
+      expect(await check()).toMatchObject({ trigger: 'rotation', outcome: { status: 'Synced' } });
+      expect(await written()).toEqual(both('three'));
+    });
+
+    it('wait for the end of a pause', async () => {
+      await watch().signal(pauseSignal, { by: 'ann', reason: 'a freeze' });
+      await put('four');
+      await check();
+      expect(await written()).toEqual(both('three'));
+      await watch().signal(resumeSignal, { by: 'ann' });
+      await vi.waitFor(async () => expect(await written()).toEqual(both('four')), WITHIN);
+      // While a run works on a target, nothing is said of it.
+      await requestResults(run());
+    });
+
+    it('go back to the version before where one of the sinks does not take the newer one, until one comes that it takes', async () => {
+      await put('five\u0000rest');
+      expect(await check()).toMatchObject({ trigger: 'rotation', outcome: { status: 'RolledBack' } });
+      expect(await written()).toEqual(both('four'));
+      await put('six');
+      expect(await check()).toMatchObject({ trigger: 'rotation', outcome: { status: 'Synced' } });
+      expect(await written()).toEqual(both('six'));
+    });
+  });
+
   async function ledgers(): Promise<unknown> {
     const keys = (await client.keys('*')).toSorted();
     return Promise.all(keys.map(async (key) => [key, (await client.type(key)) === 'hash' ? await client.hgetall(key) : await client.get(key)]));
@@ -184,6 +267,20 @@ rules:
     to:
       - { sink: cache, place: "app:{env}" }
       - { sink: files, place: "{dir}/files/{env}.${format}", format: ${format} }
+    drift: { interval: 12h }
+  holder:
+    from: { repository: config, files: [ holder.yaml ] }
+    environments: { branches: { rotated: rotated } }
+    schema: none
+    timeout: 2s
+    to: [ { sink: cache, place: holder }, { sink: files, place: "{dir}/files/holder.env", format: env } ]
+    drift: { interval: 12h }
+  bystander:
+    from: { repository: config, files: [ bystander.yaml ] }
+    environments: { branches: { rotated: rotated } }
+    schema: none
+    to: [ { sink: cache, place: bystander } ]
+    drift: { interval: 12h }
 `;
 }
 
@@ -193,9 +290,10 @@ async function historyOf({ temporal, tenant }: Stack): Promise<string> {
 }
 
 /** Passes requests on, or hangs up on them. */
-async function startProxy(target: string): Promise<{ readonly address: string; away: boolean; stop(): Promise<void> }> {
+async function startProxy(target: string): Promise<{ readonly address: string; readonly asked: string[]; away: boolean; stop(): Promise<void> }> {
   const server = createServer((request, response) => {
     if (proxy.away) return void request.socket.destroy();
+    proxy.asked.push(request.url ?? '');
     const headers = { 'x-vault-token': String(request.headers['x-vault-token'] ?? '') };
     void fetch(`${target}${request.url}`, { method: request.method ?? 'GET', headers }).then(async (answer) => {
       response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
@@ -206,6 +304,7 @@ async function startProxy(target: string): Promise<{ readonly address: string; a
   const { port } = server.address() as AddressInfo;
   const proxy = {
     address: `http://127.0.0.1:${port}`,
+    asked: [] as string[],
     away: false,
     async stop() {
       server.closeAllConnections();
