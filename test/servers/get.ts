@@ -9,6 +9,7 @@ import { kubeApiserver } from './recipes/kube-apiserver.ts';
 import { redis } from './recipes/redis.ts';
 import { seaweedfs } from './recipes/seaweedfs.ts';
 import { sshd } from './recipes/sshd.ts';
+import { temporalTimeSkipping } from './recipes/temporal-time-skipping.ts';
 import { temporal } from './recipes/temporal.ts';
 import { vault } from './recipes/vault.ts';
 import { zookeeper } from './recipes/zookeeper.ts';
@@ -30,6 +31,7 @@ const recipes = {
   gitea,
   consul,
   vault,
+  'temporal-time-skipping': temporalTimeSkipping,
 } satisfies Record<string, Recipe>;
 
 export type ServerName = keyof typeof recipes;
