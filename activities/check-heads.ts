@@ -1,5 +1,6 @@
 import type { StreamNews } from '../domain/drift.ts';
 import type { RefEvent } from '../domain/routing.ts';
+import { NO_COMMIT } from '../domain/stream-head.ts';
 import type { LastRun, StreamRuns } from './stream-runs.ts';
 
 /** A stream as the remote has it. */
@@ -11,13 +12,19 @@ export interface SurveyedStream {
   readonly runs: StreamRuns | null;
 }
 
-/** What is new of a stream: nothing while a run works, since every run goes for the head, and nothing where the head is applied. */
-export function newsOf(repository: string, { stream, event, head, runs }: SurveyedStream): StreamNews | null {
-  if (head === undefined || runs?.isRunning === true) return null;
+/**
+ * What is new of a stream: nothing while a run works, since every run goes for the head, and nothing where the head is applied. One of a closed pull request
+ * has the commit for its head that it was closed at, until it is cleaned up.
+ */
+export function newsOf(repository: string, { stream, event, head: ref, runs }: SurveyedStream): StreamNews | null {
+  if (runs?.isRunning === true) return null;
   const last = runs?.last ?? null;
+  const trigger = isClosed({ runs }) ? ({ trigger: 'closed' } as const) : {};
+  const head = trigger.trigger ? (last?.commit ?? NO_COMMIT) : ref;
+  if (head === undefined) return null;
   const state = stateOf(head, last);
   if (state === null) return null;
-  return { repository, stream, event, head, state, ...(last?.status !== undefined && { message: messageOf(last) }) };
+  return { repository, stream, event, head, state, ...trigger, ...(last?.status !== undefined && { message: messageOf(last) }) };
 }
 
 /**
@@ -36,14 +43,19 @@ function stateOf(head: string, last: LastRun | null): StreamNews['state'] | null
   return null;
 }
 
-function messageOf({ status, commit }: LastRun): string {
-  return `the last run ended ${status}${commit === undefined ? '' : ` at ${commit.slice(0, 12)}`}`;
+function messageOf({ status, commit, trigger }: LastRun): string {
+  return `${trigger === 'closed' ? 'its clean-up' : 'the last run'} ended ${status}${commit === undefined ? '' : ` at ${commit.slice(0, 12)}`}`;
+}
+
+/** Whether the last word of a stream is that its pull request was closed: then it has no targets that are to be kept. */
+export function isClosed({ runs }: Pick<SurveyedStream, 'runs'>): boolean {
+  return runs?.last?.trigger === 'closed';
 }
 
 /** Whether the targets of the stream are known to have been brought to its head. */
 export function isApplied({ head, runs }: SurveyedStream): boolean {
   const last = runs?.last;
-  return head !== undefined && last?.commit === head && isWell(last);
+  return head !== undefined && last?.trigger !== 'closed' && last?.commit === head && isWell(last);
 }
 
 /** Whether all of a run's targets hold what its commit says. */

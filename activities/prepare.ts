@@ -3,7 +3,7 @@ import type { Repository } from '../domain/bundle.ts';
 import { targetId } from '../domain/drift.ts';
 import { InvalidInput } from '../domain/problem.ts';
 import { rulesOf } from '../domain/routing.ts';
-import { newestTag, refNameOf, TAG_STREAM } from '../domain/stream-head.ts';
+import { newestTag, NO_COMMIT, refNameOf, TAG_STREAM } from '../domain/stream-head.ts';
 import type { SyncRequest } from '../workflows/messages.ts';
 import type { Prepared, PrepareInput } from './activity-types.ts';
 import { attempt, type Attempt } from './attempt.ts';
@@ -16,9 +16,6 @@ import { parkedMessage } from './pause.ts';
 import { pinSecrets } from './pin-secrets.ts';
 import { refusalOf } from './refusal-of.ts';
 import { repositoryOf, type StreamState } from './stream-state.ts';
-
-/** Stands for the commit of a pull request that was closed by somebody who did not say it. */
-const NO_COMMIT = '0'.repeat(40);
 
 /** Fetches the head, validates every rule of the stream, and compares with what every target holds now. Writes nothing (I1). */
 export async function prepare(deps: ActivityDeps, input: PrepareInput): Promise<Prepared> {

@@ -1,6 +1,6 @@
 import type { Client, WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
-import type { RunStatus } from '../domain/status.ts';
+import { endsWell, type RunStatus } from '../domain/status.ts';
 import { syncWorkflowId, type Trigger } from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 import type { StreamName } from './activity-types.ts';
@@ -33,6 +33,8 @@ export interface KnownStream {
   readonly stream: string;
   /** That the last run worked toward. */
   readonly commit: string | undefined;
+  /** A pull request that is closed, and may not be cleaned up yet. */
+  readonly isClosed?: true;
 }
 
 /** Read of one query: a repository rarely has so many runs that were not closed long ago. */
@@ -59,8 +61,8 @@ export async function runsOf(client: Client, { tenant, repository, stream }: Str
 }
 
 /**
- * The streams of a repository that a run was ever asked for, those of pull requests only if the last word was not that they are closed. Forges keep the
- * refs of closed ones for ever, so the remote cannot tell; and of the others it cannot while it does not answer. Newest first.
+ * The streams of a repository that a run was ever asked for, those of pull requests only until they are closed and cleaned up. Forges keep the refs of closed
+ * ones for ever, so the remote cannot tell; and of the others it cannot while it does not answer. Newest first.
  */
 export async function knownStreams(
   client: Client,
@@ -78,9 +80,19 @@ export async function knownStreams(
     if (!known || known.startTime < run.startTime) newest.set(stream, run);
   }
   return [...newest]
-    .filter(([stream, run]) => !(stream.startsWith('pr:') && run.typedSearchAttributes.get(searchAttributes.trigger) === 'closed'))
-    .map(([stream, run]) => ({ stream, commit: run.typedSearchAttributes.get(searchAttributes.commit) }))
+    .map(([stream, run]): KnownStream & { readonly isCleanedUp: boolean } => {
+      const isClosed = run.typedSearchAttributes.get(searchAttributes.trigger) === 'closed';
+      const commit = run.typedSearchAttributes.get(searchAttributes.commit);
+      return { stream, commit, ...(isClosed && { isClosed }), isCleanedUp: isClosed && isDone(run) };
+    })
+    .filter(({ isCleanedUp }) => !isCleanedUp)
+    .map(({ isCleanedUp: _, ...known }) => known)
     .slice(0, MOST_STREAMS);
+}
+
+function isDone({ typedSearchAttributes: found }: Pick<WorkflowExecutionInfo, 'typedSearchAttributes'>): boolean {
+  const status = found.get(searchAttributes.status) as RunStatus | undefined;
+  return status !== undefined && status !== 'Parked' && endsWell(status);
 }
 
 /** Retries of one activity, and nothing else under way. */

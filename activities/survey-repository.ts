@@ -5,13 +5,13 @@ import { isGlob, rulesOf, type RefEvent } from '../domain/routing.ts';
 import { TAG_STREAM } from '../domain/stream-head.ts';
 import { streamsOf } from '../domain/streams.ts';
 import { idWithStream } from '../domain/target-ids.ts';
-import type { SurveyedStream } from './check-heads.ts';
+import { isClosed, type SurveyedStream } from './check-heads.ts';
 import type { CheckMemory } from './check-memory.ts';
 import type { TargetToCheck } from './check-target.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { OutlinedTarget } from './outline-stream.ts';
 import { repositoryOf } from './stream-state.ts';
-import { knownStreams, runsOf } from './stream-runs.ts';
+import { knownStreams, runsOf, type KnownStream } from './stream-runs.ts';
 
 export interface SurveyRequest {
   readonly bundle: Bundle;
@@ -46,6 +46,8 @@ interface Found {
   readonly head: string | undefined;
   /** Whose tree tells the environments. */
   readonly commit: string | undefined;
+  /** Its pull request is closed, so nothing of it is to be kept. */
+  readonly isClosed?: true;
 }
 
 const ASKED_AT_ONCE = 16;
@@ -78,11 +80,12 @@ async function survey(
   const surveyed = await Promise.all(
     found.map((each) =>
       limit(async () => {
-        const targets = (await outlineOf(deps, request, each, refs, problems, signal)).filter(request.wants);
+        const targets = each.isClosed ? [] : (await outlineOf(deps, request, each, refs, problems, signal)).filter(request.wants);
         if (targets.length === 0 && !request.polls) return null;
         const { stream, event, head } = each;
         const runs = request.runs === 'asked' ? await runsOf(deps.client, { tenant, repository: name, stream }, signal) : null;
-        return { stream: { stream, event, head, runs }, targets };
+        // Temporal's lists, which told which are open, follow by a moment.
+        return { stream: { stream, event, head, runs }, targets: isClosed({ runs }) ? [] : targets };
       }),
     ),
   );
@@ -120,8 +123,10 @@ async function streamsByRefs(
   const all = streamsOf(known, repository, refs, matchGlob).map(({ stream, event, commit }): Found => ({ stream, event, head: commit, commit }));
   if (!Object.values(rulesOf(known, repository)).some(({ environments }) => environments.pullRequests !== undefined)) return all;
   const open = await knownStreams(deps.client, { tenant, repository }, 'pull-requests', signal);
-  const others = open.filter(({ stream }) => all.every((each) => each.stream !== stream)).flatMap(asFound);
-  return [...all.filter(({ stream, event }) => event.kind !== 'pull-request' || open.some((each) => each.stream === stream)), ...others];
+  const heads = new Map(all.map((each) => [each.stream, each]));
+  // Of those that are closed only what is known of their runs counts: their commit may be gone.
+  const pullRequests = open.flatMap((each) => (each.isClosed ? asFound(each) : (heads.get(each.stream) ?? asFound(each))));
+  return [...all.filter(({ event }) => event.kind !== 'pull-request'), ...pullRequests];
 }
 
 async function streamsByRuns(deps: SurveyDeps, { tenant, repository }: SurveyRequest, problems: string[], signal: AbortSignal): Promise<Found[]> {
@@ -132,9 +137,9 @@ async function streamsByRuns(deps: SurveyDeps, { tenant, repository }: SurveyReq
 }
 
 /** A stream of tags does not say which tag is the newest. */
-function asFound({ stream, commit }: { readonly stream: string; readonly commit: string | undefined }): Found[] {
+function asFound({ stream, commit, isClosed: closed }: KnownStream): Found[] {
   const event = eventOf(stream);
-  return event ? [{ stream, event, head: undefined, commit }] : [];
+  return event ? [{ stream, event, head: undefined, commit, ...(closed && { isClosed: closed }) }] : [];
 }
 
 function eventOf(stream: string): RefEvent | null {

@@ -52,8 +52,11 @@ export function formatTroubles({ problem, pollProblems }: Pick<DriftWatchState, 
 }
 
 /** A stream whose head is not applied, with why and what comes next. */
-export function formatStream({ repository, stream, head, state, message, attempts, nextAttemptAt }: WatchedStream): string {
-  const what = { moved: 'has moved', failed: 'is not applied', waiting: 'waits for a new commit or a person' }[state];
+export function formatStream({ repository, stream, head, state, message, attempts, nextAttemptAt, trigger }: WatchedStream): string {
+  const what =
+    trigger === 'closed'
+      ? 'is closed and not cleaned up'
+      : { moved: 'has moved', failed: 'is not applied', waiting: 'waits for a new commit or a person' }[state];
   const tried = attempts === 0 ? '' : `, tried ${attempts} ${attempts === 1 ? 'time' : 'times'}`;
   const next = nextAttemptAt === undefined ? '' : `, again ${nextAttemptAt}`;
   const why = message === undefined ? '' : `: ${printable(message)}`;

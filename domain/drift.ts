@@ -55,6 +55,8 @@ export interface StreamNews {
   readonly head: string;
   /** `moved`: no run has worked toward the head. `failed`: one has, and what stopped it may pass. `waiting`: it needs a new commit or a person. */
   readonly state: 'moved' | 'failed' | 'waiting';
+  /** Of a pull request that was closed: what is left to do is its clean-up. */
+  readonly trigger?: 'closed';
   /** How the last run ended, where there was one. */
   readonly message?: string;
 }
@@ -207,7 +209,7 @@ export interface WantedRun {
   readonly stream: string;
   readonly request: {
     readonly id: string;
-    readonly trigger: 'heal' | 'rotation' | 'poll';
+    readonly trigger: 'heal' | 'rotation' | 'poll' | 'closed';
     readonly ref: RefEvent;
     readonly commit?: string;
     readonly by?: string;

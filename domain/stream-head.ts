@@ -33,3 +33,6 @@ export function newestTag(pattern: string, heads: ReadonlyMap<string, string>, m
 }
 
 export const TAG_STREAM = 'tags:';
+
+/** Stands for the commit of a pull request that was closed by somebody who did not say it. */
+export const NO_COMMIT = '0'.repeat(40);

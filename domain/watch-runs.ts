@@ -56,11 +56,12 @@ export function rotationRuns(rotated: readonly RotatedSecret[], numbering: Numbe
   });
 }
 
+/** Brings streams to their heads; that of a closed pull request is cleaned up. */
 export function streamRuns(streams: readonly StreamNews[], numbering: Numbering): WantedRun[] {
-  return streams.map(({ repository, stream, event, head }) => ({
+  return streams.map(({ repository, stream, event, head, trigger = 'poll' as const }): WantedRun => ({
     repository,
     stream,
-    request: { id: numbering.next('poll'), trigger: 'poll', ref: event, commit: head },
+    request: { id: numbering.next(trigger), trigger, ref: event, commit: head },
   }));
 }
 

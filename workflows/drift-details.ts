@@ -41,10 +41,11 @@ export function describeWatch(state: DriftWatchState, ignored: readonly string[]
   );
 }
 
-function describeStream({ repository, stream, head, state, message, attempts, nextAttemptAt }: WatchedStream): string {
+function describeStream({ repository, stream, head, state, message, attempts, nextAttemptAt, trigger }: WatchedStream): string {
   const next = nextAttemptAt === undefined ? '' : `, tried again at ${nextAttemptAt}`;
   const why = message === undefined ? '' : `: ${text(message)}`;
-  return `**${state}** ${code(`${repository}/${stream}`)} is not at its head ${code(head.slice(0, 12))}${why} (attempts: ${attempts}${next})`;
+  const what = trigger === 'closed' ? 'is closed and not cleaned up' : `is not at its head ${code(head.slice(0, 12))}`;
+  return `**${state}** ${code(`${repository}/${stream}`)} ${what}${why} (attempts: ${attempts}${next})`;
 }
 
 function describeTarget(target: WatchedTarget): string {

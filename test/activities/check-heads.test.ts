@@ -40,6 +40,21 @@ describe('the news of a stream', () => {
     });
   });
 
+  it.each([
+    ['Failed', 'failed'],
+    ['Partial', 'failed'],
+    ['Held', 'waiting'],
+    ['Parked', 'moved'],
+    [undefined, 'moved'],
+    ['Synced', undefined],
+    ['Unchanged', undefined],
+  ] as const)('are its clean-up where the pull request was closed and that ended %s: %s', (status, state) => {
+    const found = news({ trigger: 'closed', status, commit: OLD });
+    expect(found?.state).toBe(state);
+    if (state) expect(found).toMatchObject({ trigger: 'closed', head: OLD });
+    expect(news({ trigger: 'closed', status, commit: OLD }, { head: undefined })).toEqual(found);
+  });
+
   it('are none while a run works, nor where the remote has no such ref', () => {
     expect(news(null, { isRunning: true })).toBeNull();
     expect(newsOf('config', { stream: 'main', event: { kind: 'branch', name: 'main' }, head: undefined, runs: null })).toBeNull();

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { checkTenant } from '../../activities/check-tenant.ts';
 import { startRuns } from '../../activities/start-runs.ts';
 import type { CheckedTarget, StreamNews } from '../../domain/drift.ts';
+import { syncWorkflowId } from '../../workflows/messages.ts';
+import { searchAttributes } from '../../workflows/search-attributes.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { inActivity, openCheckLab, type CheckLab } from './check-lab.ts';
 
@@ -176,5 +178,39 @@ describeWith(['temporal', 'redis'], 'a check of a tenant', () => {
     expect(await lab.stack.outcomeOf('pr:7', 'closed')).toMatchObject({ status: 'Synced' });
     expect(await newsOf('pr:7')).toBeUndefined();
     expect(await lab.checkOne('settings/pr-7/0')).toBeUndefined();
+  });
+
+  it('tells a closed pull request whose clean-up failed until it is done, and cleans up none that was opened again', async () => {
+    const commit = await lab.stack.repository.commit({ 'a.yaml': 'a: 9\n' }, 'other-feature');
+    await lab.stack.repository.git('push', '-q', 'origin', `${commit}:refs/pull/9/head`);
+    const ref = { kind: 'pull-request', number: 9 } as const;
+    const open = (id: string) => lab.stack.sync({ id, trigger: 'push', ref, commit }, 'pr:9');
+    const close = (id: string) => lab.stack.sync({ id, trigger: 'closed', ref, commit }, 'pr:9');
+    const again = (id: string) => {
+      const runs = [{ repository: 'config', stream: 'pr:9', request: { id, trigger: 'closed', ref, commit } as const }];
+      return inActivity(() => startRuns(lab.deps, { tenant: lab.stack.tenant, runs }));
+    };
+    expect(await open('nine')).toMatchObject({ status: 'Synced' });
+    const ledger = await lab.ledgerOf('app:pr-9');
+    await lab.setLedger('app:pr-9', null);
+    await lab.client.lpush('{app:pr-9}:vartrack', 'no ledger');
+    expect((await close('closes')).status).toMatch(/Failed|Partial|RolledBack/);
+    expect(await newsOf('pr:9')).toMatchObject({ trigger: 'closed', state: 'failed', head: commit, message: expect.stringContaining('its clean-up ended') });
+    // What is to go is not looked at, let alone healed.
+    expect(await lab.checkOne('settings/pr-9/0')).toBeUndefined();
+
+    await lab.setLedger('app:pr-9', null);
+    await lab.setLedger('app:pr-9', ledger);
+    await again('cleans-up');
+    expect(await lab.stack.outcomeOf('pr:9', 'cleans-up')).toMatchObject({ status: 'Synced', commit });
+    expect(await newsOf('pr:9')).toBeUndefined();
+    expect(await lab.client.keys('*app:pr-9*')).toEqual([]);
+
+    expect(await open('reopened')).toMatchObject({ status: 'Synced' });
+    await again('too-late');
+    expect(await lab.client.hget('app:pr-9', 'a')).toBe('9');
+    expect(await lab.checkOne('settings/pr-9/0')).toMatchObject({ status: 'InSync' });
+    const runs = await lab.stack.temporal.client.workflow.getHandle(syncWorkflowId(lab.stack.tenant, 'config', 'pr:9')).describe();
+    expect(runs.typedSearchAttributes.get(searchAttributes.trigger)).toBe('push');
   });
 });

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import type { StreamNews } from '../../domain/drift.ts';
+import { createNumbering, streamRuns } from '../../domain/watch-runs.ts';
+
+function news(stream: string, more: Partial<StreamNews> = {}): StreamNews {
+  return { repository: 'config', stream, event: { kind: 'branch', name: stream }, head: 'a'.repeat(40), state: 'failed', ...more };
+}
+
+it('brings a stream to its head, and that of a closed pull request to its end, each with an id of its own', () => {
+  const event = { kind: 'pull-request', number: 7 } as const;
+  const runs = streamRuns([news('main'), news('pr:7', { event, trigger: 'closed' })], createNumbering(4, 0));
+  expect(runs).toEqual([
+    {
+      repository: 'config',
+      stream: 'main',
+      request: { id: 'poll/1970-01-01T00:00:00.000Z/5', trigger: 'poll', ref: { kind: 'branch', name: 'main' }, commit: 'a'.repeat(40) },
+    },
+    {
+      repository: 'config',
+      stream: 'pr:7',
+      request: { id: 'closed/1970-01-01T00:00:00.000Z/6', trigger: 'closed', ref: event, commit: 'a'.repeat(40) },
+    },
+  ]);
+});
