@@ -69,11 +69,11 @@ export const MAIN: RefEvent = { kind: 'branch', name: 'main' };
 export const DEVELOP: RefEvent = { kind: 'branch', name: 'develop' };
 export const STREAMS = ['main', 'develop', 'tags:v*'];
 
-export async function openWorld(rules = RULES): Promise<World> {
+export async function openWorld(rules = RULES, poll = 'off'): Promise<World> {
   const control = controlSinks();
   const server = await startRedis();
   const redis = new Redis(server.url);
-  const tenant = `${CONFIG_REPOSITORY}
+  const tenant = `${CONFIG_REPOSITORY.replace('poll: off', `poll: ${poll}`)}
 sinks:
   cache: { kind: redis, url: "${server.url}" }
   files: { kind: linux, transport: local, root: "{dir}/files" }
