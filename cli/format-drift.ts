@@ -80,7 +80,7 @@ function formatTarget(target: WatchedTarget): string[] {
     formatTargetLine(target),
     ...(message === undefined ? [] : [`  ${paint('yellow', printable(message))}`]),
     ...(freeze === undefined ? [] : [paint('yellow', `  frozen until ${freeze.until}: ${printable(freeze.reason)}`)]),
-    ...(remedy === 'sync' ? ['  its ledger is gone: the stream is brought to its head'] : []),
+    ...(remedy === 'sync' ? ['  its stream is brought to its head'] : []),
     ...(heals.length === 0 ? [] : [`  healed of late: ${heals.join(', ')}`]),
     ...(nextHealAt === undefined ? [] : [`  next heal ${nextHealAt}`]),
     ...keys.map(formatKey),

@@ -5,7 +5,9 @@ const MOST_TARGETS = 60;
 const MOST_STREAMS = 20;
 const MOST_KEYS = 5;
 const MOST_PROBLEMS = 5;
-const LONGEST = 6_000;
+/** Of the 20,000 that Temporal takes, as characters of up to three bytes. */
+const LONGEST = 6_500;
+const LONGEST_TARGETS = 5_000;
 
 /**
  * The page of a watch in the Temporal UI, as Markdown: every target, worst first, signals that were `ignored` because they could not be acted on, and what to
@@ -13,10 +15,11 @@ const LONGEST = 6_000;
  */
 export function describeWatch(state: DriftWatchState, ignored: readonly string[]): string {
   const { tenant, pause, freeze, targets, moreTargets, streams, problem, pollProblems } = state;
-  const isCut = targets.length > MOST_TARGETS || moreTargets > 0;
+  const lines = within(LONGEST_TARGETS, targets.slice(0, MOST_TARGETS).map(describeTarget));
+  const left = targets.length - lines.length + moreTargets;
   return limited(
     [
-      `**${tenant}**: **${pause ? 'paused' : state.status}**${state.checkedAt ? `, checked ${state.checkedAt}` : ', not checked yet'}`,
+      `**${tenant}**: **${pause ? 'paused' : state.status}**; ${summarize(state)}`,
       ...(pause
         ? [
             '',
@@ -28,10 +31,8 @@ export function describeWatch(state: DriftWatchState, ignored: readonly string[]
       ...list(pollProblems.slice(0, MOST_PROBLEMS).map((why) => `could not be polled: ${text(why)}`)),
       ...list(streams.slice(0, MOST_STREAMS).map(describeStream)),
       ...(streams.length > MOST_STREAMS ? ['', `and ${streams.length - MOST_STREAMS} more streams`] : []),
-      ...list(targets.slice(0, MOST_TARGETS).map(describeTarget)),
-      ...(isCut
-        ? ['', `and ${Math.max(0, targets.length - MOST_TARGETS) + moreTargets} more targets, none worse than these; \`vartrack drift ${tenant} --all\``]
-        : []),
+      ...list(lines),
+      ...(left > 0 ? ['', `and ${left} more targets, none worse than these; \`vartrack drift ${tenant} --all\``] : []),
       ...list(ignored.map((why) => `ignored a signal: ${text(why)}`)),
       '',
       pause
@@ -41,20 +42,34 @@ export function describeWatch(state: DriftWatchState, ignored: readonly string[]
   );
 }
 
+function summarize({ targets, moreTargets, checkedAt, nextCheckAt }: DriftWatchState): string {
+  if (checkedAt === null) return 'not checked yet';
+  const counts = [...Map.groupBy(targets, ({ status }) => status)].map(([status, alike]) => `${alike.length} ${status}`);
+  const parts = [...counts, ...(moreTargets > 0 ? [`${moreTargets} not listed`] : [])];
+  const found = parts.length === 0 ? 'no targets yet' : `targets: ${parts.join(', ')}`;
+  return `${found}; checked ${checkedAt}${nextCheckAt === null ? '' : `, next check ${nextCheckAt}`}`;
+}
+
 function describeStream({ repository, stream, head, state, message, attempts, nextAttemptAt, trigger }: WatchedStream): string {
-  const next = nextAttemptAt === undefined ? '' : `, tried again at ${nextAttemptAt}`;
+  const next = nextAttemptAt === undefined ? '' : `, next at ${nextAttemptAt}`;
+  const tries = state === 'waiting' ? 'waits for a new commit or a person' : `attempts: ${attempts}${next}`;
   const why = message === undefined ? '' : `: ${text(message)}`;
   const what = trigger === 'closed' ? 'is closed and not cleaned up' : `is not at its head ${code(head.slice(0, 12))}`;
-  return `**${state}** ${code(`${repository}/${stream}`)} ${what}${why} (attempts: ${attempts}${next})`;
+  return `**${state}** ${code(`${repository}/${stream}`)} ${what}${why} (${tries})`;
 }
 
 function describeTarget(target: WatchedTarget): string {
-  const { status, environment, sink, kind, place, id, commit, since, keys = [], moreKeys = 0, message, heals = [], nextHealAt } = target;
+  const { status, environment, sink, kind, place, id, commit, since, keys = [], moreKeys = 0, message, heals = [], nextHealAt, mode, freeze } = target;
+  const isAdrift = status === 'Drifted' || status === 'Contested';
   const facts = [
     ...(commit === undefined ? [] : [`commit ${code(commit.slice(0, 12))}`]),
     ...(since === undefined ? [] : [`since ${since}`]),
     ...(keys.length > 0 ? [describeKeys(keys, moreKeys)] : []),
-    ...(status === 'InSync' || heals.length === 0 ? [] : [`healed ${heals.length} times of late${nextHealAt === undefined ? '' : `, next at ${nextHealAt}`}`]),
+    ...(status === 'InSync' || heals.length === 0
+      ? []
+      : [`healed ${heals.length} ${heals.length === 1 ? 'time' : 'times'} of late${nextHealAt === undefined ? '' : `, next at ${nextHealAt}`}`]),
+    ...(isAdrift && mode === 'warn' ? ['only told (drift: warn)'] : []),
+    ...(freeze === undefined ? [] : [`frozen until ${freeze.until}: ${text(freeze.reason)}`]),
     ...(message === undefined ? [] : [text(message)]),
   ];
   return `**${status}** ${environment}: ${sink} (${kind}) ${code(place)}, ${code(id)}${facts.length > 0 ? `: ${facts.join('; ')}` : ''}`;
@@ -80,7 +95,14 @@ function text(words: string): string {
   return words.replaceAll(/[\r\n]+/g, ' ').slice(0, 500);
 }
 
-/** The commands at the end stay; characters take up to three bytes. */
+/** As many of the first as there is room for. */
+function within(most: number, lines: readonly string[]): readonly string[] {
+  let room = most;
+  const end = lines.findIndex((line) => (room -= line.length) < 0);
+  return end < 0 ? lines : lines.slice(0, end);
+}
+
+/** The commands at the end stay. */
 function limited(markdown: string): string {
   if (markdown.length <= LONGEST) return markdown;
   const end = markdown.slice(markdown.lastIndexOf('\n'));
