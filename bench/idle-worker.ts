@@ -1,4 +1,4 @@
-// A worker of the SDK with the least there can be to do; `memory.ts` starts it.
+// A worker of the SDK with the least there can be to do; `memory.ts` and `drift.ts` start it.
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as later } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { requestResults } from '../../clients/sync-result.ts';
@@ -24,6 +26,8 @@ type Way = 'told' | 'asked';
 
 interface Heal {
   readonly ms: number;
+  /** Of a workflow that does nothing, just then: how fast the machine is. */
+  readonly floorMs: number;
   readonly steps: Steps;
 }
 
@@ -46,6 +50,8 @@ export async function measureHeals({ edits, intervalSeconds, kinds }: HealOption
       const seconds = way === 'told' ? TOLD_INTERVAL_SECONDS : intervalSeconds;
       const tenants = (places: { repository: string }): string => nine.sinks.map((sink) => tenantYaml(sink, environments, places.repository, seconds)).join('');
       const product = await startProduct(tenants, { env: nine.credentials, ...(way === 'asked' && { worker: 'bench/drift/untold-worker.ts' }) });
+      const env = { ...process.env, IDLE_WORKER_ADDRESS: product.address };
+      const idle = spawn(process.execPath, ['bench/idle-worker.ts'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
       try {
         const [commit = ''] = makeCommits(product.bare, 'main', [{ 'settings.yaml': 'name: good\nsize: 5\n', 'schema.cue': 'name: string\nsize: int\n' }]);
         for (const sink of nine.sinks) {
@@ -55,13 +61,16 @@ export async function measureHeals({ edits, intervalSeconds, kinds }: HealOption
           console.log(JSON.stringify(rows.at(-1)));
         }
       } finally {
+        idle.kill('SIGKILL');
         await product.stop();
       }
     } finally {
       await nine.stop();
     }
   }
-  console.log(`\nfrom the edit to the value of before; where the sink does not tell, a check every ${intervalSeconds} s\n\n${table(rows)}\n`);
+  console.log(
+    `\nfrom the edit to the value of before; where the sink does not tell, a check every ${intervalSeconds} s; floor: a workflow that does nothing\n\n${table(rows)}\n`,
+  );
   console.log(`milliseconds since the edit, medians\n\n${table(steps)}`);
 }
 
@@ -89,13 +98,22 @@ async function measureSink(product: Product, sink: OneSink, environments: readon
     }
     const ms = Date.now() - edited;
     await requestResults(runs);
-    if (n >= WARM_UP) heals.push({ ms, steps: { ...(await stepsOf(product.client, sink.kind, edited)), seen: ms } });
+    const floorMs = await timeEmptyWorkflow(product);
+    if (n >= WARM_UP) heals.push({ ms, floorMs, steps: { ...(await stepsOf(product.client, sink.kind, edited)), seen: ms } });
   }
   return heals;
 }
 
+/** From the start to the result. */
+async function timeEmptyWorkflow({ client }: Product): Promise<number> {
+  const began = performance.now();
+  await client.workflow.execute('emptyWorkflow', { taskQueue: 'idle', workflowId: `empty-${randomUUID()}`, args: [] });
+  return performance.now() - began;
+}
+
 function rowOf(kind: string, way: Way, intervalSeconds: number, heals: readonly Heal[]): Record<string, string> {
   const times = heals.map(({ ms }) => ms);
+  const floors = heals.map(({ floorMs }) => floorMs);
   const aim = way === 'told' ? 1_000 : (intervalSeconds + 1) * 1_000;
   const p95 = percentile(times, 0.95);
   const of = (ms: number): string => ms.toFixed(0);
@@ -106,6 +124,8 @@ function rowOf(kind: string, way: Way, intervalSeconds: number, heals: readonly 
     'p50 ms': of(percentile(times, 0.5)),
     'p95 ms': of(p95),
     'most ms': of(Math.max(...times)),
+    'floor, p50 ms': of(percentile(floors, 0.5)),
+    'floor, p95 ms': of(percentile(floors, 0.95)),
     'aim, p95 ms': `${of(aim)}: ${p95 < aim ? 'reached' : 'missed'}`,
   };
 }
