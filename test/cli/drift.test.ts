@@ -35,6 +35,13 @@ rules:
     to:
       - { sink: files, place: "{dir}/files/told-{env}.json", format: json }
     drift: { mode: warn, interval: 1h }
+  tried:
+    from: { repository: config, files: [ "settings.yaml" ] }
+    environments: { branches: { "try/*": trial } }
+    schema: none
+    to:
+      - { sink: files, place: "{dir}/files/{branch}.env" }
+    drift: { mode: warn, interval: 1h }
 `;
 const WITHIN = { timeout: 30_000, interval: 100 };
 
@@ -120,6 +127,24 @@ describeWith('temporal', 'drift on the command line', () => {
     expect(seen).toEqual(['pause', 'resume', 'forceHeal', 'checkNow', 'checkNow', 'renew', 'state']);
     expect(JSON.parse(await readFile(told(), 'utf8'))).toMatchObject({ name: 'applied-value' });
     expect((await stack.temporal.client.workflow.getHandle(driftWorkflowId(stack.tenant)).describe()).runId).not.toBe(runId);
+  });
+
+  it('is of one ref where each has its place, and healed by the name that says which, or of all by the name without', async () => {
+    const [one, two] = ['tried/trial/0@try/one', 'tried/trial/0@try/two'];
+    for (const branch of ['try/one', 'try/two']) await stack.push({}, branch);
+    const files = [one, two].map((id) => join(stack.directory, 'files', `${id.replace(/^.*@/, '').replace('/', '-')}.env`));
+    const edit = () => Promise.all(files.map((file) => writeFile(file, 'NAME=by-hand\n')));
+    const areDrifted = ({ targets }: DriftWatchState) => [one, two].every((id) => targets.some((each) => each.id === id && each.status === 'Drifted'));
+    await edit();
+    await ask('check', { by: 'ann' });
+    await settles(areDrifted);
+    const texts = () => Promise.all(files.map((file) => readFile(file, 'utf8')));
+    expect(await run('heal', stack.tenant, two)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('1 target is as it should be') });
+    expect(await texts()).toEqual(['NAME=by-hand\n', 'NAME=base\n']);
+    await ask('heal', { by: 'ann', targets: [one] });
+    await settles(({ targets }) => targets.every(({ status }) => status === 'InSync'));
+    expect(await texts()).toEqual(['NAME=base\n', 'NAME=base\n']);
+    expect(await run('heal', stack.tenant, 'tried/trial/0')).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('2 targets are as they should be') });
   });
 
   /** Somebody edits the file of the rule that only tells. */
