@@ -34,7 +34,11 @@ export const temporalTimeSkipping = {
     const mvn = (await maven.locate()) ?? (await maven.install(progress));
     const folder = await cacheOnce(await key(), async (target) => {
       progress('Temporal time-skipping test server: getting 39 jars with Maven, 40 MB');
-      await run(mvn, ['-q', '-B', '-f', join(FOLDER, 'pom.xml'), COPY, '-DincludeScope=runtime', `-DoutputDirectory=${target}`]);
+      const args = ['-q', '-B', '-f', join(FOLDER, 'pom.xml'), COPY, '-DincludeScope=runtime', `-DoutputDirectory=${target}`];
+      await run(mvn, args).catch((error: unknown) => {
+        // It tells on its standard output, which a failure does not carry.
+        throw new Error(`Maven could not get the jars; "mvn ${args.slice(2, 5).join(' ')}" says why`, { cause: error });
+      });
       await verify(target);
       await run(compiler, ['-cp', join(target, '*'), '-d', target, SOURCE]);
       await writeFile(join(target, PROGRAM), SCRIPT, { mode: 0o755 });
