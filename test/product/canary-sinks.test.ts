@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { requestResults } from '../../clients/sync-result.ts';
-import { syncWorkflowId } from '../../workflows/messages.ts';
+import { targetId } from '../../domain/drift.ts';
+import { checkNowSignal, driftStateQuery, driftWorkflowId, syncWorkflowId } from '../../workflows/messages.ts';
 import { collect, startVartrack, vartrack, type CliRun } from '../cli/vartrack.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { freePort } from '../servers/free-port.ts';
@@ -34,13 +35,20 @@ const good = makeSecrets();
 const refused = Object.fromEntries(REFUSING.map((kind) => [kind, makeSecrets()])) as Readonly<
   Record<(typeof REFUSING)[number], Readonly<Record<string, string>>>
 >;
+/** What somebody puts in their place by hand. */
+const foreign = makeSecrets();
 const NAMES = Object.keys(good);
 /** What a variable of an environment file can be. */
 const OF_ONE_LINE = ['short', 'plain', 'unicode', 'spaces', 'likeUrl'];
+/** By keys: the foreign values that come in their place, and one beside them. */
+const EDITS = { plain: 'unicode', likeUrl: 'spaces', stranger: 'plain' };
+/** Where any text may be. */
+const MORE_EDITS = { quotes: 'likeJson', multiLine: 'multiLine', likeYaml: 'long', likeTemplate: 'dollars' };
 
 describeWith(['temporal', 'vault', ...SERVERS], 'secrets of every shape at nine sinks', () => {
   const scan: LeakScan = createLeakScan({
     ...good,
+    ...Object.fromEntries(Object.values({ ...EDITS, ...MORE_EDITS }).map((name) => [`foreign ${name}`, foreign[name] ?? ''])),
     ...Object.fromEntries(REFUSING.flatMap((kind) => Object.entries(refused[kind]).map(([name, value]) => [`${kind} ${name}`, value]))),
   });
   let directory: string;
@@ -120,6 +128,7 @@ describeWith(['temporal', 'vault', ...SERVERS], 'secrets of every shape at nine 
       return { sink: kind, ...destination, ...(isLinux && { format: 'json', place: destination.place.replace('.env', '.json') }) };
     });
     const files = nine.sinks.filter(({ kind }) => kind === 'linux').map(({ kind, destination }) => ({ sink: kind, ...destination }));
+    const others = otherLayouts(placeOfFile('{env}').replace('settings.env', ''));
     return `apiVersion: vartrack.dev/v1
 settings: { allowFileRepositories: true, fingerprintKey: { env: FINGERPRINT_KEY } }
 tenants:
@@ -137,12 +146,21 @@ ${nine.sinksYaml.replaceAll(/^/gm, '    ')}
         schema: { file: shapes.cue, definition: "#Shapes" }
         timeout: 40s
         to: ${JSON.stringify(to)}
+        drift: { mode: warn, interval: 24h }
       lines:
         from: { repository: config, files: [ lines.yaml ] }
         environments: { branches: { main: production } }
         schema: none
         timeout: 40s
         to: ${JSON.stringify(files)}
+        drift: { mode: heal, interval: 24h }
+      layouts:
+        from: { repository: config, files: [ shapes.yaml ] }
+        environments: { branches: { main: production } }
+        schema: { file: shapes.cue, definition: "#Shapes" }
+        timeout: 40s
+        to: ${JSON.stringify(others)}
+        drift: { mode: heal, interval: 24h }
 `;
   }
 
@@ -191,6 +209,19 @@ ${nine.sinksYaml.replaceAll(/^/gm, '    ')}
     return found.flat();
   }
 
+  function placeOfFile(environment: string): string {
+    const linux = nine.sinks.find(({ kind }) => kind === 'linux');
+    return (linux?.destination.place ?? '').replace('{env}', environment);
+  }
+
+  async function editByHand(sink: OneSink): Promise<void> {
+    const of = (names: Readonly<Record<string, string>>) => Object.fromEntries(Object.entries(names).map(([key, name]) => [key, foreign[name] ?? '']));
+    if (sink.kind !== 'linux') return sink.edit('production', of({ ...EDITS, ...MORE_EDITS }));
+    await sink.edit('production', of(EDITS));
+    const path = placeOfFile('production').replace('.env', '.json');
+    await writeFile(path, JSON.stringify({ ...(JSON.parse(await readFile(path, 'utf8')) as object), ...of({ ...EDITS, ...MORE_EDITS }) }));
+  }
+
   async function whileRefused<T>(sink: OneSink | undefined, act: () => Promise<T>): Promise<T> {
     await sink?.refuseWrites('production');
     try {
@@ -206,6 +237,32 @@ ${nine.sinksYaml.replaceAll(/^/gm, '    ')}
     expect(await missing(good)).toEqual([]);
   });
 
+  it('are back after somebody put other values in their place by hand, which is told without any of them', { timeout: 90_000 }, async () => {
+    const before = await Promise.all(nine.sinks.map(look));
+    await Promise.all(nine.sinks.map(editByHand));
+    expect(await missing(good)).toHaveLength(nine.sinks.length * (Object.keys({ ...EDITS, ...MORE_EDITS }).length - 1));
+    // Rules of which nothing but drift is looked at, so that only the heals write.
+    const ids = Object.keys(before).map((index) => targetId({ rule: 'shapes', environment: 'production', destination: Number(index) }));
+    const watch = client.workflow.getHandle(driftWorkflowId('acme'));
+    await watch.signal(checkNowSignal, { targets: [...ids, 'lines/production/0', 'layouts/production/0'] });
+    await vi.waitFor(async () => {
+      const { targets } = await watch.query(driftStateQuery);
+      expect(Object.fromEntries(targets.filter(({ rule }) => rule === 'shapes').map(({ id, status, message }) => [id, message ?? status]))).toEqual(
+        Object.fromEntries(ids.map((id) => [id, 'Drifted'])),
+      );
+    }, WITHIN);
+    scan.look('the state of the watch', JSON.stringify(await watch.query(driftStateQuery)), 'likeTemplate');
+    const { currentDetails } = await watch.query<{ readonly currentDetails: string }>('__temporal_workflow_metadata');
+    scan.look('the page of the watch', currentDetails, '**Drifted**');
+    const told = await Promise.all([command('drift', 'acme', '--json'), command('drift', 'acme'), command('status', 'acme')]);
+    for (const { exitCode, stderr } of told) expect(exitCode, stderr).toBe(0);
+    const healed = await command('heal', 'acme', ...ids, 'lines/production/0', '--json');
+    expect(healed.exitCode, healed.stdout + healed.stderr).toBe(0);
+    expect(await missing(good)).toEqual([]);
+    expect((await Promise.all(nine.sinks.map(look))).map(withoutStranger)).toEqual(before);
+    expect(scan.leaks).toEqual([]);
+  });
+
   it.each(REFUSING)('are as before when %s refuses newer ones', SLOW, async (kind) => {
     const sink = nine.sinks.find((each) => each.kind === kind);
     const before = await Promise.all(nine.sinks.map(look));
@@ -219,7 +276,7 @@ ${nine.sinksYaml.replaceAll(/^/gm, '    ')}
   it('are in no output of the command line, no answer and no metric', SLOW, async () => {
     await command('plan', 'acme', 'config', '--json');
     await command('status', 'acme', '--json');
-    for (const [index, stands] of ['temporal_', 'vartrack_webhooks_total'].entries()) {
+    for (const [index, stands] of ['vartrack_drift_total', 'vartrack_webhooks_total'].entries()) {
       scan.look('metrics', await (await fetch(metrics[index] ?? '')).text(), stands);
     }
     expect(scan.leaks).toEqual([]);
@@ -254,11 +311,15 @@ ${nine.sinksYaml.replaceAll(/^/gm, '    ')}
     expect(scan.leaks).toEqual([]);
   });
 
-  it('would have been found there: a workflow that was given one is', SLOW, async () => {
-    await client.workflow.start('nobody', { taskQueue: 'nobody', workflowId: 'planted', args: [`the password is ${good['quotes']}`] });
-    const planted = createLeakScan(good);
+  it('would have been found there: a workflow that was given some is', SLOW, async () => {
+    await client.workflow.start('nobody', {
+      taskQueue: 'nobody',
+      workflowId: 'planted',
+      args: [`it is ${good['quotes']}, somebody made it ${foreign['unicode']}`],
+    });
+    const planted = createLeakScan({ ...good, foreign: foreign['unicode'] ?? '' });
     await lookAtTemporal(planted);
-    expect(new Set(planted.leaks.map(({ secret }) => secret))).toEqual(new Set(['quotes']));
+    expect(new Set(planted.leaks.map(({ secret }) => secret))).toEqual(new Set(['quotes', 'foreign']));
     expect(new Set(planted.leaks.map(({ place }) => place))).toEqual(new Set(['histories', "the database's file", "the database's cells"]));
   });
 
@@ -273,6 +334,27 @@ ${nine.sinksYaml.replaceAll(/^/gm, '    ')}
   }
 });
 
+/** Beside the first of each kind, which the nine sinks have. */
+function otherLayouts(folder: string): readonly object[] {
+  return [
+    { sink: 'redis', place: 'acme:{env}:keys:', layout: 'keys' },
+    { sink: 'redis', place: 'acme:{env}:document', layout: 'json' },
+    { sink: 's3', place: 'acme/{env}/keys/', layout: 'keys' },
+    { sink: 's3', place: 'acme/{env}/settings.toml', format: 'toml' },
+    { sink: 'consul', place: 'acme/{env}/document.yaml', layout: 'document', format: 'yaml' },
+    { sink: 'zookeeper', place: '/acme/{env}/document', layout: 'document', format: 'properties' },
+    { sink: 'mongodb', place: 'acme/{env}', layout: 'keys' },
+    { sink: 'configmap', place: 'default/document-{env}/settings.yaml', layout: 'file' },
+    { sink: 'linux', place: `${folder}settings.yaml`, format: 'yaml' },
+    { sink: 'linux', place: `${folder}settings.toml`, format: 'toml' },
+  ];
+}
+
+function withoutStranger(values: unknown): unknown {
+  if (typeof values !== 'object' || values === null) return values;
+  return Object.fromEntries(Object.entries(values).flatMap(([key, value]) => (key.toLowerCase() === 'stranger' ? [] : [[key, value]])));
+}
+
 /** What the driver keeps in memory for programs of these processes. */
 function scratchOf(pids: readonly number[]): readonly string[] {
   const names = readdirSync('/dev/shm').filter((name) => name.startsWith('vartrack-') && pids.some((pid) => name.includes(`-${pid}-`)));
@@ -281,7 +363,7 @@ function scratchOf(pids: readonly number[]): readonly string[] {
 
 async function look({ kind, destination, look: values }: OneSink): Promise<unknown> {
   // It is shown byte by byte.
-  if (kind === 'zookeeper') return Buffer.from(JSON.stringify(await values('production')), 'latin1').toString();
+  if (kind === 'zookeeper') return JSON.parse(Buffer.from(JSON.stringify(await values('production')), 'latin1').toString());
   if (kind !== 'linux') return values('production');
   return JSON.parse(await readFile(destination.place.replace('{env}', 'production').replace('.env', '.json'), 'utf8'));
 }
