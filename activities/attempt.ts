@@ -14,11 +14,16 @@ export interface Attempt {
   aboutToWrite(): void;
   /** The sink said that it changed nothing. */
   wroteNothing(): void;
+  /** From here on each heartbeat carries this, for the attempt that goes on when this one dies: plain JSON, and never a value (I8). */
+  carry(details: () => unknown): void;
+  /** What the heartbeats of the attempt before carried. */
+  readonly earlier: unknown;
 }
 
 interface Beat extends FailureDetails {
   /** The last word of an attempt; without it an attempt may have died after this heartbeat and gone on to write before. */
   readonly ended: boolean;
+  readonly carried?: unknown;
 }
 
 const BEAT_INTERVAL_MS = 3_000;
@@ -29,9 +34,14 @@ const BEAT_INTERVAL_MS = 3_000;
  */
 export async function attempt<T>(where: string, act: (attempt: Attempt) => Promise<T>): Promise<T> {
   const { attempt: number, heartbeatDetails } = Context.current().info;
-  const earlier = earlierAttempts(number, heartbeatDetails as Beat | undefined);
+  const last = number === 1 ? undefined : (heartbeatDetails as Beat | undefined);
+  const earlier = earlierAttempts(number, last);
   let wrote = earlier;
-  const beat = (ended: boolean): void => heartbeat({ wrote, ended } satisfies Beat);
+  let carry = (): unknown => last?.carried;
+  const beat = (ended: boolean): void => {
+    const carried = carry();
+    heartbeat({ wrote, ended, ...(carried !== undefined && { carried }) } satisfies Beat);
+  };
   beat(false);
   const beating = setInterval(() => beat(false), BEAT_INTERVAL_MS);
   const signal = cancellationSignal();
@@ -50,6 +60,10 @@ export async function attempt<T>(where: string, act: (attempt: Attempt) => Promi
       wroteNothing() {
         wrote = earlier;
       },
+      carry(details) {
+        carry = details;
+      },
+      earlier: last?.carried,
     });
   } catch (error) {
     beat(true);

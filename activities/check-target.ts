@@ -48,7 +48,7 @@ export async function checkTarget(work: CheckWork, asked: TargetToCheck): Promis
   const running = streams.find(({ runs }) => mayWrite(runs));
   const remembered = memory.get(keyOf(work, target));
   const secrets = remembered?.secrets ?? [];
-  if (running) return { target: found(asked, running, { status: 'Syncing' }), secrets };
+  if (running) return { target: targetAs(asked, running, { status: 'Syncing' }), secrets };
   let stream: SurveyedStream = streams.find(isApplied) ?? streams[0];
   try {
     const sink = await deps.sinks.get(bundle, tenant, target.sink);
@@ -56,20 +56,20 @@ export async function checkTarget(work: CheckWork, asked: TargetToCheck): Promis
     const ledger = ownsAnything(live.ledger) ? live.ledger : null;
     stream = streams.find((each) => ledger?.stream === `${asked.repository}/${each.stream}`) ?? stream;
     const digest = digestOf(work, live, stream, ledger === null);
-    if (remembered?.digest === digest) return { target: found(asked, stream, { ...commitOf(ledger), status: remembered.status }), secrets };
+    if (remembered?.digest === digest) return { target: targetAs(asked, stream, { ...commitOf(ledger), status: remembered.status }), secrets };
 
     const judging = { ...work, repository: asked.repository, outlined: target, stream };
     const judged = ledger ? await judgeByLedger({ ...judging, live, ledger }) : await judgeWithoutLedger(judging);
     const { status } = judged.finding;
     if (status === 'InSync' || status === 'Unverifiable') memory.set(keyOf(work, target), { digest, status, secrets: judged.secrets });
     else memory.set(keyOf(work, target), { digest: null, status: 'InSync', secrets: judged.secrets });
-    return { target: found(asked, stream, { ...commitOf(ledger), ...judged.finding }), secrets: judged.secrets };
+    return { target: targetAs(asked, stream, { ...commitOf(ledger), ...judged.finding }), secrets: judged.secrets };
   } catch (error) {
     if (signal.aborted) throw error;
     if (error instanceof SinkError && error.reason === 'unauthorized') deps.sinks.drop(tenant, target.sink);
     const failure = toFailure(error, `rule ${target.rule}: ${target.sink}`, { wrote: 'no' });
     if (failure instanceof ApplicationFailure && failure.type === 'unexpected') log.error('a target could not be checked', { target: target.id, error });
-    return { target: found(asked, stream, { status: 'Unknown', message: failure.message }), secrets };
+    return { target: targetAs(asked, stream, { status: 'Unknown', message: failure.message }), secrets };
   }
 }
 
@@ -90,8 +90,8 @@ function digestOf({ deps: { fingerprint } }: CheckWork, live: LiveState, stream:
   return fingerprint(JSON.stringify([stream.stream, event, byHead ? head : null, applied ?? null, ledger, liveDigest(live, fingerprint)]));
 }
 
-/** Always in the same order, which the digest of a group rests on. */
-function found({ target, repository }: TargetToCheck, { stream, event }: SurveyedStream, finding: Finding): CheckedTarget {
+/** A target with what was found there. Always in the same order, which the digest of a group rests on. */
+export function targetAs({ target, repository }: TargetToCheck, { stream, event }: SurveyedStream, finding: Finding): CheckedTarget {
   const { id, rule, environment, sink, kind, place, policy } = target;
   const mode = policy.drift.mode === 'warn' ? 'warn' : 'heal';
   const { message } = finding;

@@ -2,6 +2,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { Bundle } from '../domain/bundle.ts';
 import type { SurveyedStream } from './check-heads.ts';
 import type { CheckMemory } from './check-memory.ts';
+import type { CheckProgress } from './check-progress.ts';
 import { checkTarget, type Checked, type CheckWork, type TargetToCheck } from './check-target.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { StreamState } from './stream-state.ts';
@@ -11,6 +12,7 @@ export interface CheckTargetsRequest {
   readonly bundle: Bundle;
   readonly tenant: string;
   readonly targets: readonly TargetToCheck[];
+  readonly progress: CheckProgress;
 }
 
 /** Of one sink, so that one that hangs takes no place from the others; its pool says how many calls it really has at the same time. */
@@ -20,7 +22,7 @@ const ASKED_AT_ONCE = 16;
 /** Compares every target with what was applied there, by a fresh read of each. */
 export async function checkTargets(
   deps: ActivityDeps & { readonly memory: CheckMemory },
-  { bundle, tenant, targets }: CheckTargetsRequest,
+  { bundle, tenant, targets, progress }: CheckTargetsRequest,
   signal: AbortSignal,
 ): Promise<Checked[]> {
   const states = new Map<string, Promise<StreamState>>();
@@ -49,7 +51,11 @@ export async function checkTargets(
       const { sink } = target.target;
       const limit = limits.get(sink) ?? pLimit(AT_ONCE_PER_SINK);
       limits.set(sink, limit);
-      return limit(async () => ({ asked: target, ...(await checkTarget(work, target)), ...failedRotationOf(target) }));
+      return limit(async () => {
+        const checked = progress.known(target) ?? (await checkTarget(work, target));
+        progress.add(target, checked);
+        return { asked: target, ...checked, ...failedRotationOf(target) };
+      });
     }),
   );
   const begun = await beganMeanwhile(

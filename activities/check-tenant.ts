@@ -5,10 +5,11 @@ import type { TenantCheck } from '../domain/drift.ts';
 import { bounded } from '../domain/status.ts';
 import { idWithoutStream } from '../domain/target-ids.ts';
 import type { CheckTenantInput } from './activity-types.ts';
-import { attempt } from './attempt.ts';
+import { attempt, type Attempt } from './attempt.ts';
 import { boundRotated, boundStreams, boundTargets } from './bound-check.ts';
 import { newsOf } from './check-heads.ts';
 import type { CheckMemory } from './check-memory.ts';
+import { createCheckProgress } from './check-progress.ts';
 import { checkRotation } from './check-rotation.ts';
 import type { Checked } from './check-target.ts';
 import { checkTargets } from './check-targets.ts';
@@ -28,23 +29,25 @@ const SHARED_PART_OF_POLL = 0.25;
 
 /** Reads what is due of a tenant's targets and of the heads of its streams; writes nothing. */
 export async function checkTenant(deps: CheckDeps, input: CheckTenantInput): Promise<TenantCheck | { readonly kind: 'gone' }> {
-  return attempt(`tenant ${input.tenant}`, async ({ signal }) => {
+  return attempt(`tenant ${input.tenant}`, async (own) => {
     const bundle = deps.bundle();
     const tenant = bundle.tenants[input.tenant];
     if (!tenant) return { kind: 'gone' };
     const began = performance.now();
-    const check = await checkDue(deps, bundle, tenant, input, signal);
+    const check = await checkDue(deps, bundle, tenant, input, own);
     measure(performance.now() - began);
     return check;
   });
 }
 
-async function checkDue(deps: CheckDeps, bundle: Bundle, tenant: Tenant, input: CheckTenantInput, signal: AbortSignal): Promise<TenantCheck> {
+async function checkDue(deps: CheckDeps, bundle: Bundle, tenant: Tenant, input: CheckTenantInput, own: Attempt): Promise<TenantCheck> {
+  const { signal } = own;
   const now = deps.now();
+  const progress = createCheckProgress(own, () => deps.fingerprint(JSON.stringify([input, tenant])));
   const due = dueOf(tenant, input);
   const surveys = await surveyAll(deps, bundle, tenant, input, due, signal);
   const targets = surveys.flatMap((survey) => survey.targets);
-  const found = await checkTargets(deps, { bundle, tenant: input.tenant, targets }, signal);
+  const found = await checkTargets(deps, { bundle, tenant: input.tenant, targets, progress }, signal);
   count(found);
   const checked = withFreezes(found, bundle, input.tenant, now);
 

@@ -47,6 +47,24 @@ describe('an attempt that fails', () => {
     ]);
   });
 
+  it('hands on what it carried, and what it was handed until it has something of its own', async () => {
+    const env = new MockActivityEnvironment({ attempt: 2, heartbeatDetails: { wrote: 'no', ended: false, carried: ['a'] } });
+    const beats: unknown[] = [];
+    env.on('heartbeat', (beat: unknown) => beats.push(beat));
+    const act = (own: Attempt): Promise<never> => {
+      expect(own.earlier).toEqual(['a']);
+      own.aboutToWrite();
+      own.carry(() => ['a', 'b']);
+      throw new SinkError('unavailable', 'gone');
+    };
+    await env.run(() => attempt('w', act)).catch(() => undefined);
+    expect(beats).toEqual([
+      { wrote: 'unknown', ended: false, carried: ['a'] },
+      { wrote: 'unknown', ended: false, carried: ['a'] },
+      { wrote: 'unknown', ended: true, carried: ['a', 'b'] },
+    ]);
+  });
+
   it('tells no value that it was told to conceal', async () => {
     const act = (own: Attempt): Promise<never> => {
       own.conceal(['hunter2-x']);

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import type { CheckTenantInput } from '../../activities/activity-types.ts';
 import { checkTenant } from '../../activities/check-tenant.ts';
 import { startRuns } from '../../activities/start-runs.ts';
 import type { CheckedTarget, StreamNews } from '../../domain/drift.ts';
@@ -141,6 +143,44 @@ describeWith(['temporal', 'redis'], 'a check of a tenant', () => {
       ['paths/asia/0', 'Pending', 'warn'],
       ['paths/us/0', 'InSync', 'warn'],
     ]);
+  });
+
+  it('goes on where it was when its worker is gone, and reads the others', async () => {
+    for (const branch of ['b-before', 'b-after']) expect(await lab.stack.push({ 'a.yaml': 'a: 1\n' }, branch)).toMatchObject({ status: 'Synced' });
+    lab.forget();
+    const input: CheckTenantInput = { tenant: lab.stack.tenant, groups: 'all', polls: [], targets: [], secretVersions: {} };
+    const { deps } = lab;
+    const isAlmostDone = Promise.withResolvers<void>();
+    let isBeforeRead = false;
+    const sinks: typeof deps.sinks = {
+      ...deps.sinks,
+      async get(...args) {
+        const sink = await deps.sinks.get(...args);
+        const read: typeof sink.read = async (place, context) => {
+          if (place.name !== 'app:b-after') return sink.read(place, context).finally(() => (isBeforeRead ||= place.name === 'app:b-before'));
+          await vi.waitFor(() => expect(isBeforeRead).toBe(true), 10_000);
+          isAlmostDone.resolve();
+          return new Promise<never>((_, reject) => context.signal.addEventListener('abort', () => reject(new Error('gone'))));
+        };
+        return { ...sink, read };
+      },
+    };
+    const first = new MockActivityEnvironment();
+    const beats: unknown[] = [];
+    first.on('heartbeat', (beat: unknown) => beats.push(beat));
+    const dying = first.run(() => checkTenant({ ...deps, sinks }, input)).catch((error: unknown) => error);
+    await isAlmostDone.promise;
+    first.cancel();
+    await dying;
+
+    for (const place of ['app:b-before', 'app:b-after']) await lab.client.hset(place, 'a', 'theirs');
+    const second = new MockActivityEnvironment({ attempt: 2, heartbeatDetails: JSON.parse(JSON.stringify(beats.at(-1))) as unknown });
+    const check: Awaited<ReturnType<typeof checkTenant>> = await second.run(() => checkTenant(lab.deps, input));
+    const statusIn = (targets: readonly CheckedTarget[], branch: string) => targets.find(({ id }) => id === `settings/${branch}/0`)?.status;
+    const resumed = check.kind === 'gone' ? [] : check.groups.flatMap(({ targets }) => targets ?? []);
+    expect([statusIn(resumed, 'b-before'), statusIn(resumed, 'b-after')]).toEqual(['InSync', 'Drifted']);
+    const anew = await allTargets();
+    expect([statusIn(anew, 'b-before'), statusIn(anew, 'b-after')]).toEqual(['Drifted', 'Drifted']);
   });
 
   it('compares a target of two streams once, with the commit of the one that its ledger names', async () => {
