@@ -52,9 +52,9 @@ export async function checkTargets(
       const limit = limits.get(sink) ?? pLimit(AT_ONCE_PER_SINK);
       limits.set(sink, limit);
       return limit(async () => {
-        const checked = progress.known(target) ?? (await checkTarget(work, target));
-        progress.add(target, checked);
-        return { asked: target, ...checked, ...failedRotationOf(target) };
+        const found = progress.known(target) ?? (await checkTarget(work, target));
+        progress.add(target, found);
+        return { asked: target, ...found, ...failedRotationOf(target) };
       });
     }),
   );
