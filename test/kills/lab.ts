@@ -18,6 +18,7 @@ import { startProcess, type ServerProcess } from '../servers/start-process.ts';
 /** The product as processes, on real servers, with many tenants: each is one experiment, and one kill ends the work of all of them. */
 export interface Lab {
   readonly tenants: readonly string[];
+  readonly taskQueue: string;
   /** Everything of this lab is below it. */
   readonly directory: string;
   readonly redis: Redis;
@@ -69,6 +70,8 @@ export interface LabOptions {
   readonly temporal: string;
   /** Tenants, by index, whose rule also writes to a gate that refuses everything while `refuse` is there. */
   readonly gated?: (index: number) => boolean;
+  /** The rule's watch, as YAML; none unless given. */
+  readonly drift?: string;
 }
 
 const SECRET = 'webhook-secret';
@@ -86,8 +89,8 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   await seaweed.client.send(new CreateBucketCommand({ Bucket: BUCKET }));
   const connection = await Connection.connect({ address: options.temporal });
   const bundle = tenants.map((tenant, index) => {
-    const gate = options.gated?.(index) === true;
-    return tenantYaml({ tenant, gate, directory, repository: repository.url, redis: redisServer.url, s3: seaweed.endpoint });
+    const [gate, drift] = [options.gated?.(index) === true, options.drift ?? 'mode: off'];
+    return tenantYaml({ tenant, gate, drift, directory, repository: repository.url, redis: redisServer.url, s3: seaweed.endpoint });
   });
   await writeFile(join(directory, 'vartrack.yaml'), `apiVersion: vartrack.dev/v1\nsettings: { allowFileRepositories: true }\ntenants:\n${bundle.join('')}`);
   await Promise.all(
@@ -122,6 +125,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
 
   const lab: Lab = {
     tenants,
+    taskQueue,
     directory,
     redis,
     s3: seaweed.client,
@@ -181,13 +185,14 @@ function settingsOf(name: string, extra: string): string {
 interface TenantOptions {
   readonly tenant: string;
   readonly gate: boolean;
+  readonly drift: string;
   readonly directory: string;
   readonly repository: string;
   readonly redis: string;
   readonly s3: string;
 }
 
-function tenantYaml({ tenant, gate, directory, repository, redis, s3 }: TenantOptions): string {
+function tenantYaml({ tenant, gate, drift, directory, repository, redis, s3 }: TenantOptions): string {
   return `  ${tenant}:
     repositories:
       config: { provider: generic, url: "${repository}", webhookSecret: { env: KILLS_WEBHOOK_SECRET }, poll: off }
@@ -205,7 +210,7 @@ function tenantYaml({ tenant, gate, directory, repository, redis, s3 }: TenantOp
           - { sink: cache, place: "{tenant}:settings" }
           - { sink: files, place: "${directory}/files/{tenant}.env" }
           - { sink: bucket, place: "${BUCKET}/{tenant}/settings.json" }
-${gate ? `          - { sink: gate, place: "${directory}/gates/{tenant}.env", validate: "test ! -e ${directory}/refuse" }\n` : ''}        drift: { mode: off }
+${gate ? `          - { sink: gate, place: "${directory}/gates/{tenant}.env", validate: "test ! -e ${directory}/refuse" }\n` : ''}        drift: { ${drift} }
 `;
 }
 

@@ -40,6 +40,7 @@ export function stoppingSinks(stops: Stops): Readonly<Record<string, SinkDefinit
       }
     }
     return {
+      ...(sink.watch && { watch: sink.watch }),
       read: (place, context) => sink.read(place, context),
       apply: (place, plan, context) => wrap('apply', place, context, (own) => sink.apply(place, plan, own)),
       restore: (place, generation, context) => wrap('restore', place, context, (own) => sink.restore(place, generation, own)),

@@ -1,7 +1,10 @@
 // A worker like worker/main.ts, but one that can be held at a point of its work so that the test can kill it exactly there. See stops.ts.
 import { heartbeat } from '@temporalio/activity';
 import { NativeConnection, Worker } from '@temporalio/worker';
+import { createCheckMemory } from '../../activities/check-memory.ts';
 import { createActivities } from '../../activities/index.ts';
+import { subscribedTargets } from '../../activities/subscribed-targets.ts';
+import { createWatchActivities } from '../../activities/watch-tenant.ts';
 import type { Activities } from '../../activities/activity-types.ts';
 import { loadBundle } from '../../clients/bundle.ts';
 import { createCredentialResolver } from '../../clients/credentials.ts';
@@ -29,18 +32,30 @@ async function run(env: NodeJS.ProcessEnv): Promise<void> {
   const resolveCredential = createCredentialResolver({ env, baseDirectory: '/' });
   const cacheDirectory = settings.VARTRACK_CACHE_DIR ?? '';
   const { deps } = await createWorkerParts({ temporal, bundle: () => bundle, definitions, resolveCredential, cacheDirectory, taskQueue });
+  const base = { connection: await NativeConnection.connect({ address: env['TEMPORAL_ADDRESS'] ?? '' }), namespace: temporal.namespace };
+  const memory = createCheckMemory(deps.git);
   const worker = await Worker.create({
-    connection: await NativeConnection.connect({ address: env['TEMPORAL_ADDRESS'] ?? '' }),
-    namespace: temporal.namespace,
+    ...base,
     taskQueue,
     workflowBundle: await bundleWorkflows('plain'),
-    activities: { ...stoppingActivities(createActivities(deps), stops, temporal) },
+    activities: { ...stoppingActivities(createActivities(deps, memory), stops, temporal) },
     maxHeartbeatThrottleInterval: '1s',
+    maxConcurrentActivityTaskExecutions: 200,
   });
-  await worker.run();
+  const watcher = await Worker.create({
+    ...base,
+    taskQueue: `${taskQueue}-watch`,
+    activities: {
+      ...createWatchActivities(deps, {
+        targetsOf: (current, tenant, signal) => subscribedTargets({ ...deps, memory }, definitions, current, tenant, signal),
+        observer: { moved: () => undefined },
+      }),
+    },
+  });
+  await Promise.all([worker.run(), watcher.run()]);
 }
 
-/** Points: `prepare:<begin|end>`, `<apply|restore>:<sink>:<begin|end>`, `report:<begin|end>`. */
+/** Points: `<prepare|check|sync|runs>:<begin|end>`, `<apply|restore>:<sink>:<begin|end>`, `report:<begin|end>`. */
 function stoppingActivities(real: Activities, stops: Stops, temporal: Temporal): Activities {
   async function around<T>(tenant: string, point: string, beats: boolean, act: () => Promise<T>): Promise<T> {
     const beating = beats ? setInterval(() => heartbeat({ wrote: 'unknown', ended: false }), BEAT_INTERVAL_MS) : undefined;
@@ -62,6 +77,9 @@ function stoppingActivities(real: Activities, stops: Stops, temporal: Temporal):
   return {
     ...real,
     prepare: (input) => around(input.tenant, 'prepare', true, () => real.prepare(input)),
+    checkTenant: (input) => around(input.tenant, 'check', true, () => real.checkTenant(input)),
+    requestSync: (input) => around(input.tenant, 'sync', true, () => real.requestSync(input)),
+    startRuns: (input) => around(input.tenant, 'runs', true, () => real.startRuns(input)),
     report: (input) => around(input.tenant, 'report', false, () => real.report(input)),
     restoreTarget: (input) => around(input.tenant, `restore:${input.target.sink}`, true, () => real.restoreTarget(input)),
     applyTarget: (input) =>
