@@ -74,6 +74,8 @@ export function controlSinks(): SinkControl {
     }
     const fresh = (place: Place, context: SinkContext) => sink.read(place, { ...context, signal: AbortSignal.timeout(20_000) });
     return {
+      // It lasts, and is no call whose order matters.
+      ...(sink.watch && { watch: sink.watch }),
       read: (place, context) => around({ kind, op: 'read', place: place.name }, context, () => sink.read(place, context), nothing),
       apply(place, plan, context) {
         const call: SinkCall = { kind, op: 'apply', place: place.name, commit: plan.ledger.commit, write: plan.ledger.write };

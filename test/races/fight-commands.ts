@@ -10,6 +10,8 @@ export type Blow =
   | { readonly do: 'foreign'; readonly environment: Environment }
   | { readonly do: 'push'; readonly branch: Branch; readonly word: string; readonly keys: readonly string[]; readonly isTold: boolean }
   | { readonly do: 'heal'; readonly only?: Place }
+  /** The run of a stream, if one is at work. */
+  | { readonly do: 'terminate'; readonly branch: Branch }
   | { readonly do: 'pause' | 'resume' | 'check' | 'refuse' | 'allow' | 'restart' | 'rest' };
 
 const environment = fc.constantFrom<Environment>('production', 'production', 'staging');
@@ -28,9 +30,10 @@ const blow: fc.Arbitrary<Blow> = fc.oneof(
       isTold: fc.boolean(),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('terminate' as const), branch: fc.constantFrom<Branch>('main', 'develop') }) },
   { weight: 2, arbitrary: fc.oneof(fc.record({ do: fc.constant('heal' as const) }), fc.record({ do: fc.constant('heal' as const), only: place })) },
   { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('pause' as const, 'resume' as const, 'check' as const, 'refuse' as const, 'allow' as const) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('restart' as const, 'rest' as const, 'rest' as const) }) },
 );
 
-export const blows = fc.array(blow, { minLength: 8, maxLength: 16, size: 'max' });
+export const blows = fc.array(blow, { minLength: 10, maxLength: 18, size: 'max' });

@@ -12,7 +12,7 @@ export interface WriteOrigin {
 
 /** By the id of each write, from the histories of the runs that made them. */
 export async function triggersOf(client: Client, tenant: string, records: readonly WriteRecord[]): Promise<ReadonlyMap<string, WriteOrigin>> {
-  const runs = new Map(records.flatMap(({ write, plan }) => (write === undefined || !plan ? [] : [[runOf(write), plan.ledger.stream.replace('config/', '')]])));
+  const runs = new Map(records.flatMap((record) => (record.plan ? [[runOf(record), record.plan.ledger.stream.replace('config/', '')]] : [])));
   const histories = await Promise.all(
     [...runs].map(([runId, stream]) => client.workflow.getHandle(syncWorkflowId(tenant, 'config', stream ?? ''), runId).fetchHistory()),
   );
@@ -25,7 +25,7 @@ export async function triggersOf(client: Client, tenant: string, records: readon
   return new Map(inputs.map(({ write, commit, request }) => [write, { trigger: request.trigger, by: request.by, commit }]));
 }
 
-/** The ids of writes begin with that of their run. */
-function runOf(write: string): string {
-  return write.replace(/^undo:/, '').replace(/\/.*$/s, '');
+/** The ids of writes, and of what undoes them, begin with that of their run. */
+export function runOf({ write, ledger }: WriteRecord): string {
+  return (write ?? ledger?.write ?? '').replace(/^undo:/, '').replace(/\/.*$/s, '');
 }
