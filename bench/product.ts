@@ -76,7 +76,7 @@ export async function startProduct(
   const api = start('api/main.ts', { ...env, VARTRACK_METRICS_PORT: String(apiMetrics) });
   const worker = start(options.worker ?? 'worker/main.ts', { ...env, VARTRACK_METRICS_PORT: String(workerMetrics) });
   const url = `http://127.0.0.1:${apiPort}`;
-  await until(async () => (await fetch(`${url}/readyz`)).ok);
+  await until(async () => (await fetch(`${url}/readyz`)).ok, 300_000);
   const connection = await Connection.connect({ address: temporal.address });
   const git = (...args: readonly string[]): string =>
     execFileSync('git', ['-C', work, '-c', 'user.name=Ann', '-c', 'user.email=ann@example.com', ...args], { encoding: 'utf8' }).trim();

@@ -80,7 +80,10 @@ async function applyEverywhere(product: Product, names: readonly string[], { tar
     if (status !== 202) throw new Error(`the webhook was answered ${status}`);
     await requestResults(workflow.getHandle(syncWorkflowId(name, 'config', 'main')));
   };
-  await Promise.all(names.map((name) => limit(() => apply(name))));
+  const applied = await Promise.allSettled(names.map((name) => limit(() => apply(name))));
+  // The polls of the watch find them.
+  const lost = applied.filter(({ status }) => status === 'rejected');
+  if (lost.length > 0) console.error(`${lost.length} of ${names.length} first pushes were lost`, lost[0]);
   const running = 'ExecutionStatus = "Running"';
   const deadlineMs = 600_000 + names.length * 1_000;
   if (sink === 'redis') {
