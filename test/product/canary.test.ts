@@ -10,6 +10,7 @@ import { CreateBucketCommand, GetObjectCommand } from '@aws-sdk/client-s3';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { formsOf } from '../../domain/redact.ts';
+import { checkNowSignal, driftStateQuery, driftWorkflowId, pauseSignal, resumeSignal } from '../../workflows/messages.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { freePort } from '../servers/free-port.ts';
 import { startRedis, type RedisServer } from '../servers/redis.ts';
@@ -34,8 +35,12 @@ const SECRETS: Readonly<Record<string, string>> = {
   percent: `%41%${core()}+&=;`,
 };
 const names = Object.keys(SECRETS);
+/** What somebody puts in their place by hand. */
+const FOREIGN: Readonly<Record<string, string>> = { short: core(), quotes: `"'${core()}'"`, lines: `${core()}\n${core()}`, beside: core() };
 /** Every text that would give one away: the whole, its random part, and both encoded. */
-const FORBIDDEN: readonly string[] = Object.values(SECRETS).flatMap((value) => [value, ...(value.match(/[0-9a-f]{9,}/g) ?? [])].flatMap(formsOf));
+const FORBIDDEN: readonly string[] = [...Object.values(SECRETS), ...Object.values(FOREIGN)].flatMap((value) =>
+  [value, ...(value.match(/[0-9a-f]{9,}/g) ?? [])].flatMap(formsOf),
+);
 
 /** Which forbidden texts are in a text, shortened: a failing test must not print them whole either. */
 function leaksIn(where: string, text: string): string[] {
@@ -195,6 +200,26 @@ rules:
     expect(interrupted).toMatchObject([{ status: 'RolledBack' }, { status: 'Synced' }]);
     expect(await client.hget('good', 'values.again')).toBe(`<${SECRETS['long']}>`);
 
+    // By hand, where a key is its own and where a document is; what the drift looked like is told before it is healed.
+    const [place, path] = ['good', inStack('files/good.json')];
+    const drifted = Object.fromEntries(Object.entries(FOREIGN).map(([name, value]) => [`values.${name}`, value]));
+    const watching = stack.temporal.client.workflow.getHandle(driftWorkflowId(stack.tenant));
+    await watching.signal(pauseSignal, { by: 'ann', reason: 'to look' });
+    await client.hset(place, drifted);
+    await writeFile(path, JSON.stringify({ values: FOREIGN }));
+    await watching.signal(checkNowSignal, { targets: [0, 2].map((index) => `good/production/${index}`) });
+    await vi.waitUntil(async () => (await watching.query(driftStateQuery)).targets.filter(({ status }) => status === 'Drifted').length === 2, {
+      timeout: 30_000,
+      interval: 100,
+    });
+    const told = [JSON.stringify(await watching.query(driftStateQuery)), await cli('drift', stack.tenant, '--json')];
+    for (const text of told) expect(text).toContain('values.lines');
+    await watching.signal(resumeSignal, { by: 'ann' });
+    const healed = await cli('heal', stack.tenant, '--json');
+    expect(healed).toContain('"InSync"');
+    expect(await client.hgetall(place)).toEqual({ ...stored, 'values.again': `<${SECRETS['long']}>`, 'values.beside': FOREIGN['beside'] });
+    expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({ values: { short: SECRETS['short'], again: `<${SECRETS['long']}>` } });
+
     const plans = [['bad'], ['bad', '--local'], ['main']].map((args) => cli('plan', stack.tenant, 'config', ...args));
     const answers = await Promise.all([...plans, cli('status')]);
     for (const answer of answers.slice(0, 2)) expect(answer).toContain('[secret]');
@@ -205,6 +230,7 @@ rules:
     const leaks = [
       ...leaksIn('outcomes', JSON.stringify([...outcomes, ...interrupted])),
       ...leaksIn('command line', answers.join('\n')),
+      ...leaksIn('drift', [...told, healed].join('\n')),
       ...leaksIn('metrics', metrics),
       ...(await leftLeaks()),
     ];
