@@ -5,6 +5,7 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import type { CheckTenantInput, StartRunsInput } from '../../activities/activity-types.ts';
 import { wakeDriftWatches } from '../../clients/start-drift-watch.ts';
 import type { CheckedTarget, TenantCheck } from '../../domain/drift.ts';
+import { nextTick } from '../../domain/watch-clock.ts';
 import { driftWorkflowId } from '../../workflows/messages.ts';
 import type { TimeSkippingServer } from '../servers/temporal-time-skipping.ts';
 import { workflowBundleOf } from './workflow-bundle.ts';
@@ -14,6 +15,8 @@ import { nothingFound } from './workflow-lab.ts';
 export interface DayWorld {
   /** Intervals, and what is there at a time to be checked so often. May throw. */
   readonly groups: ReadonlyMap<number, (at: number) => readonly CheckedTarget[]>;
+  /** How long after the checks the day begins. */
+  readonly startsAt: number;
   /** A heal of this target is asked for. */
   heal(id: string, at: number): void;
 }
@@ -28,6 +31,10 @@ export interface Day {
   readonly resumed: readonly { readonly at: number; readonly by: string }[];
   /** As a time of the calendar. */
   iso(at: number): string;
+  /**
+   * Nothing may be sent meanwhile, and not when a check is due: if a timer fires while the workflow works on something else and no longer wants it, this
+   * server refuses the whole task, which a real one does not, and its time stands still.
+   */
   skipTo(at: number): Promise<void>;
 }
 
@@ -39,7 +46,9 @@ export async function withDay(server: TimeSkippingServer, world: DayWorld, act: 
   const [taskQueue, tenant] = [`test-${randomUUID()}`, `t-${randomUUID().slice(0, 8)}`];
   const [checks, resumed, runIds]: [Day['checks'][number][], Day['resumed'][number][], Set<string>] = [[], [], new Set()];
   const workflowBundle = await workflowBundleOf('plain');
-  const begin = await server.now();
+  const atStart = await server.now();
+  const begin = nextTick(tenant, Math.max(...world.groups.keys()), atStart) + world.startsAt;
+  await server.skip(begin - atStart);
   const iso = (at: number): string => new Date(begin + at).toISOString();
   const scheduledAt = (): number => Context.current().info.currentAttemptScheduledTimestampMs - begin;
   const activities = {
