@@ -109,7 +109,11 @@ export function afterCheck(
     const isSame = (isAdrift(old?.status) && isAdrift(decision.status)) || (old?.status === 'Unknown' && decision.status === 'Unknown');
     const since = isSame ? old?.since : isAdrift(decision.status) || decision.status === 'Unknown' ? iso(now) : undefined;
     const watched: WatchedTarget = { ...target, status: decision.status, ...(since !== undefined && { since }) };
-    if (decision.heal) mendings.push({ target, since: since ?? iso(now), ...(forced && { by: forced.by, ...(forced.force && { force: forced.force }) }) });
+    if (decision.heal) {
+      const person = forced && { by: forced.by, ...(forced.force && { force: forced.force }) };
+      const isAgain = !forced && (record?.heals.length ?? 0) > 0;
+      mendings.push({ target, since: since ?? iso(now), ...person, ...(isAgain && { alone: true }) });
+    }
     if (decision.alert) events.push({ kind: 'contested', target: { ...watched, ...(record && { heals: record.heals }) } });
     // A heal that has not stayed counts as drift anew.
     if (target.status === 'Drifted' && (!isAdrift(old?.status) || old?.status === 'Healing')) events.push({ kind: 'drifted', target: watched });

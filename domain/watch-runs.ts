@@ -8,6 +8,8 @@ export interface Mending {
   /** Who wants it, if a person does, and whether also in a freeze. */
   readonly by?: string;
   readonly force?: true;
+  /** The heal before, which it shared with others, did not help. */
+  readonly alone?: true;
 }
 
 /** Makes the ids of wanted runs: unique in a tenant, and the same when a workflow is replayed. */
@@ -21,11 +23,15 @@ export function createNumbering(count: number, now: number) {
 
 type Numbering = ReturnType<typeof createNumbering>;
 
-/** One run for the targets of a stream that were written at one commit; where a ledger is gone, an ordinary run of the stream at its head. */
+/**
+ * One run for the targets of a stream that were written at one commit; where a ledger is gone, an ordinary run of the stream at its head. A run takes all that
+ * it mended back where one of its targets cannot be written, so what is tried again is tried by itself: a place that refuses keeps no other from being healed.
+ */
 export function healRuns(mendings: readonly Mending[], numbering: Numbering): WantedRun[] {
-  const kinds = Map.groupBy(mendings, ({ target, by, force }) => {
+  const kinds = Map.groupBy(mendings, ({ target, by, force, alone }) => {
     const commit = healCommit(target);
-    return JSON.stringify([target.repository, target.stream, commit ?? null, commit === undefined ? null : target.event, by ?? null, force ?? null]);
+    const own = commit === undefined ? target.event : alone ? target.id : null;
+    return JSON.stringify([target.repository, target.stream, commit ?? null, own, by ?? null, force ?? null]);
   });
   return [...kinds.values()].flatMap((alike): WantedRun[] => {
     const [first] = alike;
