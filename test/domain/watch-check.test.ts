@@ -96,7 +96,8 @@ describe('a watch, whatever happens,', () => {
 
   it('heals every target of a rule that heals at last, once nobody fights and nothing is held up', () => {
     fc.assert(
-      fc.property(arbitraryTargets, arbitraryActs, (targets, acts) => {
+      fc.property(arbitraryTargets, arbitraryActs, (fought, acts) => {
+        const targets = fought.map((target) => ({ fights: 12, ...target }));
         const world = createWatchWorld(targets);
         play(world, targets, acts);
         Object.assign(world, { isPaused: false, freeze: null, fails: false });
