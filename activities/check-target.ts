@@ -90,12 +90,19 @@ function digestOf({ deps: { fingerprint } }: CheckWork, live: LiveState, stream:
   return fingerprint(JSON.stringify([stream.stream, event, byHead ? head : null, applied ?? null, ledger, liveDigest(live, fingerprint)]));
 }
 
+/** Messages begin with what is wrong and end with what to do; long lists of keys are between. */
+function shortenedMiddle(message: string): string {
+  if (message.length <= LONGEST_MESSAGE) return message;
+  const half = Math.floor((LONGEST_MESSAGE - 1) / 2);
+  return `${message.slice(0, half)}…${message.slice(-half)}`;
+}
+
 /** A target with what was found there. Always in the same order, which the digest of a group rests on. */
 export function targetAs({ target, repository }: TargetToCheck, { stream, event }: SurveyedStream, finding: Finding): CheckedTarget {
   const { id, rule, environment, sink, kind, place, policy } = target;
   const mode = policy.drift.mode === 'warn' ? 'warn' : 'heal';
   const { message } = finding;
-  const shortened = message !== undefined && message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE - 1)}…` : message;
+  const shortened = message === undefined ? undefined : shortenedMiddle(message);
   const names = { id, rule, environment, sink, kind, place: place.name, repository, stream, event, mode } as const;
   return { ...names, ...finding, ...(shortened !== undefined && { message: shortened }) };
 }

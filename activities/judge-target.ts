@@ -155,7 +155,7 @@ function messageOf({ puts, deletes, adopted }: WritePlan, ledger: Ledger, { corr
 function heldFinding({ holds }: HeldPlan, drift: Drift): Finding {
   const message = holds.map((hold) => hold.message).join('; ');
   if (holds.some(({ reason }) => reason === 'owned-by-other')) return { status: 'Pending', message };
-  return { status: 'Drifted', ...drift, message };
+  return { status: 'Drifted', ...drift, message: `no heal without a person: ${message}` };
 }
 
 /** The ledger cannot say what belongs there, so the head of the stream has to; unless a run has tried just that, and what stopped it is told of the stream. */
