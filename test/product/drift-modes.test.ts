@@ -13,7 +13,7 @@ import { openStack, type Stack } from './stack.ts';
 import { eventually, watchOf } from './watch-of.ts';
 
 /** Each test has one of its own, with targets of its own: the second heal of a target waits. */
-const BRANCHES = ['plain', 'ignored', 'other', 'lost', 'strange', 'frozen', 'fought', 'quiet'];
+const BRANCHES = ['plain', 'ignored', 'other', 'lost', 'strange', 'frozen', 'fought', 'quiet', 'refused'];
 const SETTINGS = 'name: good\nport: 1\nruntime: { level: info, seen: 1 }\n';
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -34,7 +34,7 @@ describeWith(['temporal', 'redis'], 'what drift leads to', () => {
 repositories:
   config: { provider: generic, url: "{repository}", webhookSecret: { env: STACK_WEBHOOK_SECRET }, poll: 1s }
 sinks:
-  cache: { kind: redis, url: "${redis.url}" }
+  cache: { kind: redis, url: "${redis.url}", username: vartrack, password: { env: REDIS_PASSWORD } }
   files: { kind: linux, transport: local, root: "{dir}/files" }
 ${more}
 rules:
@@ -46,7 +46,8 @@ ${rule('off', 'mode: off', '{ sink: cache, place: "off:{env}" }')}
   beforeAll(async () => {
     redis = await startRedis();
     client = new Redis(redis.url);
-    stack = await openStack({ tenant: bundle() });
+    await may('on', '>redis-secret', '+@all', '~*');
+    stack = await openStack({ env: { REDIS_PASSWORD: 'redis-secret' }, tenant: bundle() });
     for (const branch of BRANCHES) await stack.repository.commit({ 'app.yaml': `${SETTINGS}# ${branch}\n` }, branch);
     await watch().signal(checkNowSignal, {});
     await eventually(async () => expect((await watch().state()).targets.map(({ status }) => status)).toEqual(BRANCHES.flatMap(() => ['InSync', 'InSync'])));
@@ -57,6 +58,7 @@ ${rule('off', 'mode: off', '{ sink: cache, place: "off:{env}" }')}
     await redis?.stop();
   });
 
+  const may = (...rights: readonly string[]) => client.call('ACL', 'SETUSER', 'vartrack', ...rights);
   const watch = () => watchOf(stack);
   const cacheOf = (branch: string) => watch().target(`app/${branch}/0`);
   const fileOf = (branch: string) => watch().target(`app/${branch}/1`);
@@ -129,6 +131,35 @@ ${rule('off', 'mode: off', '{ sink: cache, place: "off:{env}" }')}
     await writeFile(path('strange'), JSON.stringify(GOOD_FILE));
     await eventually(async () => expect([(await cacheOf('strange')).status, (await fileOf('strange')).status]).toEqual(['InSync', 'InSync']));
     expect(await client.exists('{app:strange}:vartrack')).toBe(1);
+  });
+
+  it('is put right at one destination though another refuses', async () => {
+    await may('resetkeys', '%R~*');
+    await spoil('refused');
+    await writeFile(path('refused'), JSON.stringify({ ...GOOD_FILE, name: 'by hand' }));
+    await eventually(async () => expect((await fileOf('refused')).heals?.length).toBeGreaterThan(0));
+    await eventually(async () => expect(await fileOf('refused')).toMatchObject({ status: 'InSync' }), 40_000);
+    expect(await file('refused')).toEqual(GOOD_FILE);
+    expect(await name('refused')).toMatch(/^by hand/);
+    await may('resetkeys', '~*');
+    await watch().signal(forceHealSignal, { by: 'ann' });
+    await eventually(async () => expect(await name('refused')).toBe('good'));
+  });
+
+  it('is nothing that is said of a place that cannot be read: it is unknown, and nothing is written', async () => {
+    await spoil('refused');
+    await may('resetkeys');
+    await eventually(async () =>
+      expect(await cacheOf('refused')).toMatchObject({
+        status: 'Unknown',
+        message: expect.stringMatching(/app:refused: the user has no permission/) as string,
+      }),
+    );
+    expect(await watch().state()).toMatchObject({ status: 'Unknown' });
+    expect(await name('refused')).toMatch(/^by hand/);
+    await client.hset('app:refused', 'name', 'good');
+    await may('resetkeys', '~*');
+    await eventually(async () => expect(await watch().state()).toMatchObject({ status: 'InSync' }));
   });
 
   it('waits for the end of a freeze, unless a person forces it, and is healed then with what was pushed meanwhile', async () => {
