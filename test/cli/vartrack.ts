@@ -25,8 +25,8 @@ export async function vartrack(args: readonly string[], env: Readonly<Record<str
 }
 
 export function startVartrack(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
-  const { PATH = '', HOME = '' } = process.env;
-  return spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH, HOME, ...env } });
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
+  return spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH, HOME, NODE_COMPILE_CACHE, ...env } });
 }
 
 export function collect(stream: NodeJS.ReadableStream | null): () => string {

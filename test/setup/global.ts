@@ -24,6 +24,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('servers', servers);
   const scratch = await mkdtemp(join(tmpdir(), 'vartrack-run-'));
   project.provide('scratch', scratch);
+  // Hundreds of processes of a run load the same modules; what one has compiled the next need not.
+  process.env['NODE_COMPILE_CACHE'] ??= join(scratch, 'compile-cache');
   const removeScratch = () => rm(scratch, { recursive: true, force: true });
   if ('missing' in servers.temporal) {
     project.provide('temporal', { address: '', namespace: '' });
