@@ -28,7 +28,7 @@ const TERMINATED_POINTS = ['apply:bucket:before-object', 'apply:bucket:before-co
 /** What becomes of a watch by hand. */
 const ENDED_WATCHES = ['terminated', 'terminated in a pause', 'cancelled in a pause'] as const;
 const { EVENT_TYPE_ACTIVITY_TASK_FAILED, EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT, EVENT_TYPE_WORKFLOW_TASK_FAILED } = proto.temporal.api.enums.v1.EventType;
-const FAILURES: readonly unknown[] = [EVENT_TYPE_ACTIVITY_TASK_FAILED, EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT, EVENT_TYPE_WORKFLOW_TASK_FAILED];
+const FAILURES = new Set<unknown>([EVENT_TYPE_ACTIVITY_TASK_FAILED, EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT, EVENT_TYPE_WORKFLOW_TASK_FAILED]);
 
 type SinkName = 'cache' | 'files' | 'bucket';
 
@@ -113,11 +113,11 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'a watch whose server or worker
       await expectHealed(tenant, { cache: 2, files: 1, bucket: 1 });
     }
 
-    const all = lab.tenants;
-    await until(async () => (await subscribers(all)) === all.length, 'all are watched again, by one worker');
-    const before = await Promise.all(all.map(async (tenant) => (await stateOf(lab, tenant)).ledgers.cache.generation));
-    await Promise.all(all.map((tenant) => edit(tenant, 'cache')));
-    for (const [index, tenant] of all.entries()) await expectHealed(tenant, { cache: (before[index] ?? 0) + 1 });
+    await until(async () => (await subscribers(lab.tenants)) === lab.tenants.length, 'all are watched again, by one worker');
+    const some = lab.tenants.filter((_, index) => index % 6 === 0);
+    const before = await Promise.all(some.map(async (tenant) => (await stateOf(lab, tenant)).ledgers.cache.generation));
+    await Promise.all(some.map((tenant) => edit(tenant, 'cache')));
+    for (const [index, tenant] of some.entries()) await expectHealed(tenant, { cache: (before[index] ?? 0) + 1 });
   }, 300_000);
 
   /** Has every tenant drift, and held at its point; others are held as they come to theirs. */
@@ -172,7 +172,7 @@ describeWith(['temporal', 'redis', 'seaweedfs'], 'a watch whose server or worker
     await expectAtRest(lab, tenant, like, littered.has(tenant) ? [/\.vartrack\.tmp\./] : []);
     for (const workflowId of [driftWorkflowId(tenant), syncWorkflowId(tenant, 'config', 'main')]) {
       const { events } = await lab.client.workflow.getHandle(workflowId).fetchHistory();
-      expect((events ?? []).filter(({ eventType }) => FAILURES.includes(eventType))).toEqual([]);
+      expect((events ?? []).filter(({ eventType }) => FAILURES.has(eventType))).toEqual([]);
     }
   }
 

@@ -255,7 +255,7 @@ export async function openFight(world: World): Promise<Fight> {
     const keys = ['a', 'b'];
     if (rule === 'settings' && destination === '1') return (await readFile(join(world.files, `${environment}.env`), 'utf8').catch(() => '')).trimEnd();
     const values = rule === 'flags' ? await redis.mget(keys.map((key) => `flags:${environment}:${key}`)) : await redis.hmget(`app:${environment}`, ...keys);
-    return linesOf(keys.flatMap((key, index) => (values[index] == null ? [] : [[key, values[index]]])));
+    return linesOf(keys.flatMap((key, index) => (typeof values[index] === 'string' ? [[key, values[index]]] : [])));
   }
 
   function wanted(at: string): string {
