@@ -126,6 +126,14 @@ describeWith(['temporal', 'redis'], 'a check of a tenant', () => {
     expect(lab.counts.heads).toBe(before + 2);
   });
 
+  it('tells a new stream and its targets by the same look at the remote, however lately that was asked', async () => {
+    await lab.check({ groups: 'all' });
+    await lab.stack.repository.commit({ 'a.yaml': 'a: 1\n' }, 'b-new');
+    const { streams, groups } = await lab.check({ groups: 'all', polls: 'all' });
+    expect(streams?.map(({ stream }) => stream)).toContain('b-new');
+    expect(groups.flatMap(({ targets }) => targets ?? [])).toContainEqual(expect.objectContaining({ id: 'settings/b-new/0', status: 'Pending' }));
+  });
+
   it('tells apart what may pass from what waits for a commit', async () => {
     expect(await lab.stack.push({ 'a.yaml': 'a: [\n' }, 'b-invalid')).toMatchObject({ status: 'Rejected' });
     expect(await newsOf('b-invalid')).toMatchObject({ state: 'waiting', message: expect.stringContaining('ended Rejected') });
