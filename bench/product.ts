@@ -112,10 +112,13 @@ export async function startProduct(
 /** With BENCH_CPU_PROFILE_DIR set, each process leaves its CPU profile there. */
 function start(script: string, env: NodeJS.ProcessEnv): ChildProcess {
   const profile = process.env['BENCH_CPU_PROFILE_DIR'];
-  return spawn(process.execPath, [...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]), script], {
+  const child = spawn(process.execPath, [...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]), script], {
     env,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+  // Also where the bench fails in the middle.
+  process.once('exit', () => child.kill('SIGKILL'));
+  return child;
 }
 
 async function end(child: ChildProcess): Promise<void> {
