@@ -70,7 +70,8 @@ export async function openFight(world: World): Promise<Fight> {
 
   await watch.terminate('another fight begins').catch(() => undefined);
   for (const branch of BRANCHES) {
-    await commit(branch, { word: 'start', keys: ['a'] });
+    // A word of its own, so that every ledger is at a commit of this fight.
+    await commit(branch, { word: `start${Math.round(performance.now())}`, keys: ['a'] });
     const { status } = await world.outcomeOf(await world.ask(refOf(branch)));
     expect(['Synced', 'Unchanged'], status).toContain(status);
   }
