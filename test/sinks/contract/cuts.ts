@@ -6,8 +6,6 @@ import { canary, contextFor, failure, type Scenario, type Scenarios } from './sc
 /** Wraps one call of the driver to its server. */
 export type Cut = <Reply>(call: () => Promise<Reply>) => Promise<Reply>;
 
-type When = 'before' | 'after';
-
 const was = { host: 'db1', port: 1, old: 'x' };
 const wanted = { host: 'db2', port: 1, fresh: 'y' };
 
@@ -22,46 +20,45 @@ export function cutCases(scenarios: Scenarios): void {
   // What nobody can read cannot be brought back; only what was not there before can be undone.
   const undoable = scenarios.readable ? places : places.slice(0, 1);
 
-  for (const when of ['before', 'after'] as const) {
-    test.each(places)(`a write to %s that is cut ${when} any call is finished by the next attempt`, async (_name, before) => {
-      await atEveryCall(when, async (cut) => {
-        const it = await prepared(before);
-        const made = await it.planWrite(wanted);
-        const reached = await cutWrite(it, cut, (sink) => it.apply(made, sink));
-        if ((await it.plan(wanted)).kind === 'write') await it.sync(wanted);
-        expect((await it.look()).content).toEqual(await contentOf(wanted));
-        return reached;
-      });
+  let whole: unknown;
+  test.each(places)('a write to %s that is cut at any call is finished by the next attempt', async (_name, before) => {
+    await atEveryCall(async (cut) => {
+      const it = await prepared(before);
+      const made = await it.planWrite(wanted);
+      const reached = await cutWrite(it, cut, (sink) => it.apply(made, sink));
+      if ((await it.plan(wanted)).kind === 'write') await it.sync(wanted);
+      expect((await it.look()).content).toEqual((whole ??= await contentOf(wanted)));
+      return reached;
     });
+  });
 
-    test.each(undoable)(`a write to %s that is cut ${when} any call can be undone, and then never comes back`, async (_name, before) => {
-      await atEveryCall(when, async (cut) => {
-        const it = await prepared(before);
-        const { content } = await it.look();
-        const made = await it.planWrite({ ...wanted, host: canary });
-        const reached = await cutWrite(it, cut, (sink) => it.apply(made, sink));
-        const { generation } = await it.restore(made.ledger.generation);
-        expect((await it.look()).content).toEqual(content);
-        if (generation > made.ledger.generation) await failure(it.apply(made), 'conflict');
-        return reached;
-      });
+  test.each(undoable)('a write to %s that is cut at any call can be undone, and then never comes back', async (_name, before) => {
+    await atEveryCall(async (cut) => {
+      const it = await prepared(before);
+      const { content } = await it.look();
+      const made = await it.planWrite({ ...wanted, host: canary });
+      const reached = await cutWrite(it, cut, (sink) => it.apply(made, sink));
+      const { generation } = await it.restore(made.ledger.generation);
+      expect((await it.look()).content).toEqual(content);
+      if (generation > made.ledger.generation) await failure(it.apply(made), 'conflict');
+      return reached;
     });
+  });
 
-    test.each(undoable)(`an undo of a write to %s that is cut ${when} any call is finished by the next attempt`, async (_name, before) => {
-      await atEveryCall(when, async (cut) => {
-        const it = await prepared(before);
-        const { content } = await it.look();
-        const { generation } = await it.sync(wanted);
-        const reached = await cutWrite(it, cut, (sink) => sink.restore(it.place, generation, contextFor([])));
-        expect(await it.restore(generation)).toMatchObject({ generation: generation + 1 });
-        expect((await it.look()).content).toEqual(content);
-        return reached;
-      });
+  test.each(undoable)('an undo of a write to %s that is cut at any call is finished by the next attempt', async (_name, before) => {
+    await atEveryCall(async (cut) => {
+      const it = await prepared(before);
+      const { content } = await it.look();
+      const { generation } = await it.sync(wanted);
+      const reached = await cutWrite(it, cut, (sink) => sink.restore(it.place, generation, contextFor([])));
+      expect(await it.restore(generation)).toMatchObject({ generation: generation + 1 });
+      expect((await it.look()).content).toEqual(content);
+      return reached;
     });
-  }
+  });
 
-  test.each(['before', 'after'] as const)('a removal that is cut %s any call is finished by the next attempt, and leaves nothing', async (when) => {
-    await atEveryCall(when, async (cut) => {
+  test('a removal that is cut at any call is finished by the next attempt, and leaves nothing', async () => {
+    await atEveryCall(async (cut) => {
       const it = await scenarios.begin();
       const fresh = await it.look();
       await it.sync(was);
@@ -105,14 +102,18 @@ interface Cutter {
   reached(): boolean;
 }
 
-/** Cuts the first call, then the second, until an attempt gets through without. */
-async function atEveryCall(when: When, attempt: (cut: Cutter) => Promise<boolean>): Promise<void> {
+/**
+ * Cuts before the first call, after it, after the second, until an attempt gets through without. Before a later call is not tried: the server is as after the
+ * call that precedes it, and the driver sees what it sees when that later call is cut after it was made.
+ */
+async function atEveryCall(attempt: (cut: Cutter) => Promise<boolean>): Promise<void> {
+  expect(await attempt(createCutter(0, 'before'))).toBe(true);
   let index = 0;
-  while (await attempt(createCutter(index, when))) index++;
+  while (await attempt(createCutter(index, 'after'))) index++;
   expect(index).toBeGreaterThan(0);
 }
 
-function createCutter(index: number, when: When): Cutter {
+function createCutter(index: number, when: 'before' | 'after'): Cutter {
   let calls = 0;
   return {
     cut: async (call) => {
