@@ -26,6 +26,11 @@ export interface ContractLeg {
    * For legs that differ from one with a case for each only in the format, which test/clients/formats tries value by value, or whose every write is dear.
    */
   readonly values?: 'together';
+  /**
+   * `format`: the leg differs from another only in the text of its document. What never looks into that text is not tried again: who may write when, what
+   * is left when a target is given up, and what fails.
+   */
+  readonly differs?: 'format';
   /** `shared`: the cases that need no connection of their own have one between them, where each takes a handshake that costs more than the case. */
   readonly connections?: 'shared';
   /** How much the "large" cases write; 10,000 keys and a value of 1,000,000 characters unless the system takes less. */
@@ -104,13 +109,14 @@ export function describeSinkContract(name: string, leg: ContractLeg): void {
     });
     describe('writing', () => writingCases(scenarios));
     describe('ownership', () => ownershipCases(scenarios));
-    describe('races', () => raceCases(scenarios));
     describe('restoring', () => restoreCases(scenarios));
-    describe('removing', () => removalCases(scenarios));
     if (leg.cuts === true) describe('cuts', () => cutCases(scenarios));
     if (leg.faults) describe('faults', () => faultCases(scenarios));
     describe('values', () => valueCases(scenarios));
     if (canWatch(leg)) describe('watching', () => watchCases(scenarios));
+    if (leg.differs === 'format') return;
+    describe('races', () => raceCases(scenarios));
+    describe('removing', () => removalCases(scenarios));
     describe('failures', () => failureCases(scenarios));
   });
 }

@@ -26,7 +26,7 @@ describeWith('seaweedfs', 'the s3 sink, other formats', () => {
   const server = shareSeaweed();
   for (const [format, leg] of Object.entries(legs)) {
     // The store that is cut does not know the format: s3.test.ts cuts it under json.
-    const common = { destination: { format }, values: 'together', cuts: false, cannot: stagedElsewhere } as const;
+    const common = { destination: { format }, values: 'together', differs: 'format', cuts: false, cannot: stagedElsewhere } as const;
     describeSinkContract(format, s3Leg(server, { ...common, ...leg }));
   }
 });
