@@ -50,8 +50,8 @@ ${rule('off', 'mode: off', '{ sink: cache, place: "off:{env}" }')}
     stack = await openStack({ env: { REDIS_PASSWORD: 'redis-secret' }, tenant: bundle() });
     for (const branch of BRANCHES) await stack.repository.commit({ 'app.yaml': `${SETTINGS}# ${branch}\n` }, branch);
     await watch().signal(checkNowSignal, {});
-    await eventually(async () => expect((await watch().state()).targets.map(({ status }) => status)).toEqual(BRANCHES.flatMap(() => ['InSync', 'InSync'])));
-  });
+    await allApplied();
+  }, 120_000);
   afterAll(async () => {
     await stack?.close();
     client?.disconnect();
@@ -60,6 +60,8 @@ ${rule('off', 'mode: off', '{ sink: cache, place: "off:{env}" }')}
 
   const may = (...rights: readonly string[]) => client.call('ACL', 'SETUSER', 'vartrack', ...rights);
   const watch = () => watchOf(stack);
+  const allApplied = () =>
+    eventually(async () => expect((await watch().state()).targets.map(({ status }) => status)).toEqual(BRANCHES.flatMap(() => ['InSync', 'InSync'])));
   const cacheOf = (branch: string) => watch().target(`app/${branch}/0`);
   const fileOf = (branch: string) => watch().target(`app/${branch}/1`);
   const path = (branch: string): string => join(stack.directory, `files/${branch}.json`);

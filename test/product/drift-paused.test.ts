@@ -55,8 +55,7 @@ rules:
     await may('resetkeys', '~*');
     await watch().signal(resumeSignal, { by: 'ann' });
     await stack.push({ 'app.yaml': settings('good') });
-    await eventually(async () => expect(await watch().state()).toMatchObject({ status: 'InSync', pause: null, streams: [] }));
-    expect(await values()).toEqual(['good', 'good']);
+    await allGood();
     sinks.reset();
   });
 
@@ -66,6 +65,11 @@ rules:
     const text = await readFile(join(stack.directory, 'files/production.json'), 'utf8');
     return [await client.hget(PLACE, 'name'), (JSON.parse(text) as { readonly name: unknown }).name];
   };
+  const allGood = () =>
+    eventually(async () => {
+      expect(await watch().state()).toMatchObject({ status: 'InSync', pause: null, streams: [] });
+      expect(await values()).toEqual(['good', 'good']);
+    });
   const spoil = () => client.hset(PLACE, 'name', 'by hand');
   const applies = () => sinks.records.filter(({ op }) => op === 'apply');
 

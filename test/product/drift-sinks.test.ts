@@ -1,14 +1,15 @@
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { requestResults } from '../../clients/sync-result.ts';
 import type { WatchedTarget } from '../../domain/drift.ts';
 import type { RunOutcome } from '../../domain/status.ts';
 import { sinkDefinitions, type SinkKind } from '../../sinks/registry.ts';
 import type { Capabilities } from '../../sinks/sink.ts';
-import { checkNowSignal, driftStateQuery, driftWorkflowId, forceHealSignal, syncWorkflowId } from '../../workflows/messages.ts';
+import { checkNowSignal, forceHealSignal, syncWorkflowId } from '../../workflows/messages.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { neededServers, startNineSinks, type NineSinks } from '../servers/nine-sinks.ts';
 import type { OneSink } from '../servers/nine-sinks/one-sink.ts';
 import { openStack, type Stack } from './stack.ts';
+import { eventually, watchOf } from './watch-of.ts';
 
 const KINDS = Object.keys(sinkDefinitions) as SinkKind[];
 const SERVERS = [...new Set(Object.values(neededServers).flat())];
@@ -16,7 +17,6 @@ const SERVERS = [...new Set(Object.values(neededServers).flat())];
 const HEALED = ['edited', 'unclaimed', 'cleared'];
 const ENVIRONMENTS = [...HEALED, 'told'];
 const SLOW = { timeout: 60_000 };
-const WITHIN_MS = 40_000;
 
 describeWith(['temporal', ...SERVERS], 'drift at nine sinks', () => {
   let nine: NineSinks;
@@ -65,16 +65,19 @@ rules:
     for (const { status, summary } of await Promise.all(outcomes)) if (status !== 'Synced') throw new Error(`a push ended as ${status}: ${summary}`);
     // Branches that are new are found with the next look at the remote.
     await watch().signal(checkNowSignal, {});
-    const all = ['Unverifiable', ...ENVIRONMENTS.flatMap(() => KINDS.map(() => 'InSync'))];
-    await eventually(async () => expect((await state()).targets.map(({ status }) => status)).toEqual(all));
+    await allApplied();
   }, 120_000);
   afterAll(async () => {
     await stack?.close();
     await nine?.stop();
   });
 
-  const watch = () => stack.temporal.client.workflow.getHandle(driftWorkflowId(stack.tenant));
-  const state = () => watch().query(driftStateQuery);
+  const watch = () => watchOf(stack);
+  const state = () => watch().state();
+  const allApplied = () => {
+    const all = ['Unverifiable', ...ENVIRONMENTS.flatMap(() => KINDS.map(() => 'InSync'))];
+    return eventually(async () => expect((await state()).targets.map(({ status }) => status)).toEqual(all));
+  };
   const of = (targets: readonly WatchedTarget[], environment: string, rule = environment === 'told' ? 'told' : 'healed') =>
     Object.fromEntries(targets.filter((each) => each.environment === environment && each.rule === rule).map((each) => [each.kind, each]));
 
@@ -184,8 +187,4 @@ function withoutStrangers(values: Readonly<Record<string, unknown>>): Readonly<R
       return [kind, Object.fromEntries(Object.entries(found).filter(([key]) => key.toLowerCase() !== 'stranger'))];
     }),
   );
-}
-
-function eventually(expectation: () => Promise<void>): Promise<void> {
-  return vi.waitFor(expectation, { timeout: WITHIN_MS, interval: 100 });
 }

@@ -35,11 +35,11 @@ export async function vercelSink(environments: readonly string[]): Promise<OneSi
       }
     },
     clear: async (environment) => {
-      for (const { id } of [...projectOf(environment).variables.values()]) projectOf(environment).remove(id);
+      for (const { id } of projectOf(environment).variables.values()) projectOf(environment).remove(id);
     },
     loseLedger: async (environment) => {
       const { variables, remove } = projectOf(environment);
-      for (const { id, key } of [...variables.values()]) if (/^VARTRACK_.*_LEDGER_/.test(key)) remove(id);
+      for (const { id, key } of variables.values()) if (/^VARTRACK_.*_LEDGER_/.test(key)) remove(id);
     },
     refuseWrites: async () => proxy.refuseWrites(true),
     allowWrites: async () => proxy.refuseWrites(false),
