@@ -12,7 +12,7 @@ export interface StreamRuns {
   readonly isRunning: boolean;
   /** It runs, and tries in vain to read Git: until that answers it writes nothing, and what is done to its targets is not its doing. */
   readonly isWaiting?: boolean;
-  /** The newest run was to write newer versions of secrets, and did not end well. */
+  /** The newest run was to write newer versions of secrets, and what stopped it may pass. */
   readonly hasFailedRotation?: true;
   /** The newest run that was to bring the stream to its head, with the end that it came to; null where it is not known (any more). */
   readonly last: LastRun | null;
@@ -115,9 +115,11 @@ function mends({ typedSearchAttributes: found }: Pick<WorkflowExecutionInfo, 'ty
   return trigger === 'heal' || trigger === 'rotation';
 }
 
+/** Rejected or held, it waits for a commit or a person, as every run does. */
+const ENDED: ReadonlySet<RunStatus | undefined> = new Set<RunStatus>(['Synced', 'Unchanged', 'Superseded', 'Rejected', 'Held']);
+
 function hasFailedRotation({ typedSearchAttributes: found }: RunInfo): boolean {
-  const status = found.get(searchAttributes.status) as RunStatus | undefined;
-  return found.get(searchAttributes.trigger) === 'rotation' && !(status === 'Synced' || status === 'Unchanged' || status === 'Superseded');
+  return found.get(searchAttributes.trigger) === 'rotation' && !ENDED.has(found.get(searchAttributes.status) as RunStatus | undefined);
 }
 
 function lastRun({ typedSearchAttributes: found, status, closeTime }: RunInfo): LastRun {

@@ -155,12 +155,22 @@ export interface WatchState {
   readonly healing: readonly HealRecord[];
   /** Attempts at heads that were not applied, also while a run works on them. */
   readonly attempts: readonly StreamAttempts[];
+  /** Runs that were to write newer versions of secrets. */
+  readonly rotations: readonly RotationAttempts[];
   /** Runs that are wanted and not yet handed over. */
   readonly wanted: readonly WantedRun[];
   /** Runs wanted so far; makes their ids unique. */
   readonly wantedCount: number;
   /** Every stream is to be started at its head, and on whose behalf. */
   readonly startAll: { readonly by: string } | null;
+}
+
+export interface RotationAttempts {
+  readonly secret: string;
+  readonly version: number;
+  readonly attempts: number;
+  /** ISO 8601, of the last one. */
+  readonly at: string;
 }
 
 export interface AskedChecks {

@@ -43,8 +43,13 @@ export function retryStreams(news: readonly StreamNews[], before: readonly Strea
   return { streams, attempts, starts };
 }
 
-function nextAt({ attempts, at }: StreamAttempts): string {
-  return iso(Date.parse(at) + Math.min(FIRST_MS * 3 ** attempts, MOST_MS));
+function nextAt(tried: StreamAttempts): string {
+  return iso(retryAt(tried));
+}
+
+/** When to try again, as `Date.now`. */
+export function retryAt({ attempts, at }: { readonly attempts: number; readonly at: string }): number {
+  return Date.parse(at) + Math.min(FIRST_MS * 3 ** attempts, MOST_MS);
 }
 
 function nameOf({ repository, stream }: { readonly repository: string; readonly stream: string }): string {

@@ -1,5 +1,6 @@
 import type { CheckedTarget, ForcedHeal, Freeze, HealRecord, TenantCheck, WatchedGroup, WatchedTarget, WatchState } from './drift.ts';
 import { decideHeal, isOutdated, laterRecheck, withoutForgotten } from './heal-schedule.ts';
+import { rotateSecrets } from './rotate-secrets.ts';
 import { retryStreams } from './stream-retries.ts';
 import { isMeant } from './target-ids.ts';
 import { iso, nextTick } from './watch-clock.ts';
@@ -10,7 +11,6 @@ import { boundedGroups, isAdrift } from './watch-state.ts';
 
 const MOST_STREAMS = 200;
 const MOST_RECORDS = 1_000;
-const MOST_VERSIONS = 2_000;
 /** While so many runs could not be handed over, no more are wanted. */
 const MOST_WANTED = 500;
 const MOST_POLL_BACKOFF_MS = 600_000;
@@ -63,7 +63,7 @@ export function afterCheck(
 
   const numbering = createNumbering(state.wantedCount, now);
   const polled = pollsOf(state, check, circumstances, mayWrite);
-  const rotations = rotationsOf(state, check, mayWrite);
+  const rotations = rotateSecrets(state, check, { now, mayWrite, isAsked: due.taken.everything });
   const wanted = [...healRuns(mendings, numbering), ...rotationRuns(rotations.starts, numbering), ...streamRuns(polled.starts, numbering)];
   const thawed = hasThawed && check.freeze === null && !isPaused;
   return {
@@ -77,6 +77,7 @@ export function afterCheck(
       pollProblems: check.streams === null && check.pollProblems.length === 0 ? state.pollProblems : check.pollProblems,
       freeze: check.freeze,
       secretVersions: rotations.versions,
+      rotations: rotations.attempts,
       notifies: check.notifies,
       checkedAt: check.at,
       problem: null,
@@ -170,18 +171,4 @@ function pollsOf(state: WatchState, check: TenantCheck, { tenant, due, now }: Ch
     );
   const { streams, attempts, starts } = retryStreams(check.streams, state.attempts, now, mayWrite);
   return { pollIntervals, streams: [...streams, ...kept].slice(0, MOST_STREAMS), attempts, starts };
-}
-
-/** The secrets whose targets are written now, and the versions that are known then: one that has to wait stays unknown. */
-function rotationsOf(state: WatchState, check: TenantCheck, mayWrite: boolean) {
-  if (check.secretVersions === null) return { versions: state.secretVersions, starts: [] };
-  const news = check.rotated.filter(({ secret, version, again }) => again || (state.secretVersions[secret] ?? 0) < version);
-  const waits = (secret: TenantCheck['rotated'][number]): boolean => !mayWrite || secret.targets.some(({ freeze }) => freeze !== undefined);
-  const versions: Record<string, number> = { ...state.secretVersions, ...check.secretVersions };
-  for (const secret of news.filter(waits)) {
-    const known = state.secretVersions[secret.secret];
-    if (known === undefined) delete versions[secret.secret];
-    else versions[secret.secret] = known;
-  }
-  return { versions: Object.fromEntries(Object.entries(versions).slice(-MOST_VERSIONS)), starts: news.filter((secret) => !waits(secret)) };
 }

@@ -23,6 +23,7 @@ export function newWatch(): WatchState {
     asked: NOTHING_ASKED,
     healing: [],
     attempts: [],
+    rotations: [],
     wanted: [],
     wantedCount: 0,
     startAll: null,

@@ -252,6 +252,33 @@ describe('a watch', () => {
     expect(world.state.secretVersions).toEqual({ 'vault:app': 2 });
   });
 
+  it('tries a rotation that failed again after a time that grows, at once for a person or a newer version, and forgets it when it is told no more', () => {
+    const world = createWatchWorld([{ id: 'a' }]);
+    world.run(SECOND);
+    const target = world.state.groups[0]?.targets[0];
+    const rotated = (version: number, again: boolean): void => {
+      world.rotated = [{ secret: 'vault:app', version, targets: [{ ...target, status: 'InSync' } as never], ...(again && { again }) }];
+    };
+    const rotations = (): number => world.started.filter(({ run }) => run.request.trigger === 'rotation').length;
+    rotated(2, false);
+    world.run(2 * MINUTE);
+    expect(rotations()).toBe(1);
+    rotated(2, true);
+    world.run(60 * MINUTE);
+    const tried = rotations();
+    expect(tried).toBeGreaterThan(4);
+    expect(tried).toBeLessThan(14);
+    world.state = { ...world.state, asked: asking(world.state.asked, { everything: true }) };
+    world.run(SECOND);
+    expect(rotations()).toBe(tried + 1);
+    rotated(3, false);
+    world.run(MINUTE + SECOND);
+    expect(rotations()).toBe(tried + 2);
+    world.rotated = [];
+    world.run(60 * MINUTE);
+    expect(world.state.rotations).toEqual([]);
+  });
+
   it('says nothing new of targets whose check failed, and that it does not know', () => {
     const world = createWatchWorld([{ id: 'a' }]);
     world.run(SECOND);
