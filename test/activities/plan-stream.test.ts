@@ -62,7 +62,8 @@ function depsWith(keys: readonly string[], targets: number, live: () => LiveStat
   } as unknown as PlanDeps;
 }
 
-const plan = (deps: PlanDeps, view = wide): ReturnType<typeof computePlan> => computePlan(deps, input, view, { signal: new AbortController().signal, conceal: () => undefined });
+const plan = (deps: PlanDeps, view = wide): ReturnType<typeof computePlan> =>
+  computePlan(deps, input, view, { signal: new AbortController().signal, conceal: () => undefined });
 
 describe('the plan of a stream', () => {
   it('never shows what is or was a secret', async () => {
