@@ -51,7 +51,7 @@ export function createDesiredStates(options: DesiredStateOptions): DesiredStates
     return state;
   }
 
-  function known(request: StreamRequest): StreamState | undefined {
+  function recalled(request: StreamRequest): StreamState | undefined {
     const whole = kept.get(keyOf(request));
     if (whole || !request.rules) return whole;
     const parts = request.rules.map((rule) => kept.get(keyOf(request, rule)));
@@ -62,7 +62,7 @@ export function createDesiredStates(options: DesiredStateOptions): DesiredStates
 
   return {
     compute,
-    recall: async (request, signal) => known(request) ?? compute(request, signal),
+    recall: async (request, signal) => recalled(request) ?? compute(request, signal),
     outline: (request, heads, signal) => outlineStream(request, { definitions: options.definitions, heads, tree: () => treeOf(request, signal) }),
     reveal(target, secretOf) {
       const definition = options.definitions[target.kind];
