@@ -86,7 +86,7 @@ export async function knownStreams(
       return { stream, commit, ...(isClosed && { isClosed }), isCleanedUp: isClosed && isDone(run) };
     })
     .filter(({ isCleanedUp }) => !isCleanedUp)
-    .map(({ isCleanedUp: _, ...known }) => known)
+    .map(({ isCleanedUp: _isCleanedUp, ...known }) => known)
     .slice(0, MOST_STREAMS);
 }
 

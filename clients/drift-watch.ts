@@ -23,8 +23,8 @@ export async function readDriftWatch(client: Client, tenant: string, withinMs = 
     // Of a worker from before there were checks.
     if (!Array.isArray(state.targets)) return { tenant, silent: 'older-build' };
     // Of one that has checks and does not tell yet why they fail.
-    const { problem = null, pollProblems = [] }: Partial<DriftWatchState> = state;
-    return { ...state, problem, pollProblems };
+    const told: Partial<DriftWatchState> = state;
+    return { ...state, problem: told.problem ?? null, pollProblems: told.pollProblems ?? [] };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { tenant, silent: 'not-started' };
     if (error instanceof QueryNotRegisteredError) return { tenant, silent: 'older-build' };

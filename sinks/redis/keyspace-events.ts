@@ -7,7 +7,9 @@ export const REQUIRED_FLAGS = 'Kg$hxe';
 /** What `notify-keyspace-events` lacks. */
 export function missingFlags(flags: string): string {
   // A stands for every flag of a type of event.
-  return [...REQUIRED_FLAGS].filter((flag) => !flags.includes(flag) && (flag === 'K' || !flags.includes('A'))).join('');
+  return REQUIRED_FLAGS.split('')
+    .filter((flag) => !flags.includes(flag) && (flag === 'K' || !flags.includes('A')))
+    .join('');
 }
 
 export interface Channels {

@@ -25,8 +25,19 @@ it('brings a stream to its head, and that of a closed pull request to its end, e
 
 it('heals the targets of a stream together, and by itself each that was healed before and is adrift again', () => {
   const target = (destination: number): CheckedTarget => ({
-    ...{ id: `app/production/${destination}`, rule: 'app', environment: 'production', sink: 'cache', kind: 'redis', place: `p${destination}` },
-    ...{ repository: 'config', stream: 'main', event: { kind: 'branch', name: 'main' }, mode: 'heal', status: 'Drifted', remedy: 'heal', commit: 'c' },
+    id: `app/production/${destination}`,
+    rule: 'app',
+    environment: 'production',
+    sink: 'cache',
+    kind: 'redis',
+    place: `p${destination}`,
+    repository: 'config',
+    stream: 'main',
+    event: { kind: 'branch', name: 'main' },
+    mode: 'heal',
+    status: 'Drifted',
+    remedy: 'heal',
+    commit: 'c',
   });
   const since = '2026-03-01T00:00:00.000Z';
   const mendings: Mending[] = [0, 1, 2, 3].map((destination) => ({ target: target(destination), since, ...(destination > 1 && { alone: true }) }));

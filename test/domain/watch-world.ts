@@ -44,7 +44,7 @@ export function createWatchWorld(
   );
   const world = {
     now: START,
-    state: newWatch() as WatchState,
+    state: newWatch(),
     isPaused: false,
     freeze: null as TenantCheck['freeze'],
     /** Of the rule of all targets. */
@@ -154,8 +154,18 @@ export function createWatchWorld(
     const { isDrifted, version, isUnknown, syncingUntil } = world.standing(target.id);
     const status = syncingUntil > world.now ? 'Syncing' : isUnknown ? 'Unknown' : isDrifted ? 'Drifted' : 'InSync';
     return {
-      ...{ id: target.id, rule: 'settings', environment: 'production', sink: 'cache', kind: 'redis', place: target.id },
-      ...{ repository: 'config', stream: 'main', event: { kind: 'branch', name: 'main' }, mode: target.mode ?? 'heal', status, commit: 'a'.repeat(40) },
+      id: target.id,
+      rule: 'settings',
+      environment: 'production',
+      sink: 'cache',
+      kind: 'redis',
+      place: target.id,
+      repository: 'config',
+      stream: 'main',
+      event: { kind: 'branch', name: 'main' },
+      mode: target.mode ?? 'heal',
+      status,
+      commit: 'a'.repeat(40),
       ...(world.ruleFreeze && { freeze: world.ruleFreeze }),
       ...(status === 'Drifted' && {
         remedy: target.remedy ?? 'heal',

@@ -54,8 +54,19 @@ function found(): TenantCheck {
   const names = { id: 'settings/production/0', rule: 'settings', environment: 'production', sink: 'cache', kind: 'redis', place: 'p' };
   const stream = { repository: 'config', stream: 'main', event: { kind: 'branch', name: 'main' } } as const;
   return {
-    ...{ kind: 'checked', at: new Date().toISOString(), intervals: [60_000], targets: [], pollIntervals: [], streams: null, polled: [], moreStreams: 0 },
-    ...{ pollProblems: [], freeze: null, rotated: [], secretVersions: null, notifies: false },
+    kind: 'checked',
+    at: new Date().toISOString(),
+    intervals: [60_000],
+    targets: [],
+    pollIntervals: [],
+    streams: null,
+    polled: [],
+    moreStreams: 0,
+    pollProblems: [],
+    freeze: null,
+    rotated: [],
+    secretVersions: null,
+    notifies: false,
     groups: [{ intervalMs: 60_000, targets: [{ ...names, ...stream, mode: 'warn', status: 'Drifted', remedy: 'heal', digest: 'x' }], more: 6, digest: 'd' }],
   };
 }

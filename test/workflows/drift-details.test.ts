@@ -6,8 +6,17 @@ import { checkedTarget } from './drift-lab.ts';
 
 function stateOf(more: Partial<DriftWatchState> = {}): DriftWatchState {
   return {
-    ...{ tenant: 'acme', pause: null, freeze: null, status: 'InSync', targets: [], moreTargets: 0, streams: [] },
-    ...{ checkedAt: '2026-03-01T00:00:00.000Z', nextCheckAt: null, problem: null, pollProblems: [] },
+    tenant: 'acme',
+    pause: null,
+    freeze: null,
+    status: 'InSync',
+    targets: [],
+    moreTargets: 0,
+    streams: [],
+    checkedAt: '2026-03-01T00:00:00.000Z',
+    nextCheckAt: null,
+    problem: null,
+    pollProblems: [],
     ...more,
   };
 }

@@ -63,7 +63,13 @@ export async function withWatch(lab: WorkflowLab, options: DriftLabOptions, act:
   await lab.withWorker(activities, async ({ client, tenant, taskQueue }) => {
     const watch = client.workflow.getHandle(driftWorkflowId(tenant));
     drift = {
-      ...{ tenant, client, watch, found, checks, runs, resumed },
+      tenant,
+      client,
+      watch,
+      found,
+      checks,
+      runs,
+      resumed,
       during: () => Promise.resolve(),
       state: () => watch.query(driftStateQuery),
       until: (expectation) => eventually(async () => expectation(await watch.query(driftStateQuery))),
@@ -89,8 +95,18 @@ export function eventually(expectation: () => void | Promise<void>): Promise<voi
 
 export function checkedTarget(id: string, status: CheckedTarget['status'], more: Partial<CheckedTarget> = {}): CheckedTarget {
   return {
-    ...{ id, rule: 'settings', environment: 'production', sink: 'cache', kind: 'redis', place: `place of ${id}` },
-    ...{ repository: 'config', stream: 'main', event: { kind: 'branch', name: 'main' }, mode: 'heal', status, commit: 'a'.repeat(40) },
+    id,
+    rule: 'settings',
+    environment: 'production',
+    sink: 'cache',
+    kind: 'redis',
+    place: `place of ${id}`,
+    repository: 'config',
+    stream: 'main',
+    event: { kind: 'branch', name: 'main' },
+    mode: 'heal',
+    status,
+    commit: 'a'.repeat(40),
     ...(status === 'Drifted' && { remedy: 'heal', digest: 'x', keys: [{ key: 'redis.port', drift: 'changed', expected: 'e', live: 'l' }] }),
     ...more,
   };

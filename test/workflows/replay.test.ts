@@ -16,7 +16,22 @@ describe('the workflows of this version', () => {
 
   it('have recorded histories of every way to end', () => {
     const text = names.join(' ');
-    for (const way of ['Synced', 'unchanged', 'rejected', 'held', 'for-good', 'Failed', 'continue', 'halt', 'join', 'take-over', 'parks', 'cancels', 'pause', 'heals']) {
+    for (const way of [
+      'Synced',
+      'unchanged',
+      'rejected',
+      'held',
+      'for-good',
+      'Failed',
+      'continue',
+      'halt',
+      'join',
+      'take-over',
+      'parks',
+      'cancels',
+      'pause',
+      'heals',
+    ]) {
       expect(text).toContain(way);
     }
   });

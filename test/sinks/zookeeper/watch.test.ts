@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { Place } from '../../../sinks/sink.ts';
 import { zookeeper } from '../../../sinks/zookeeper.ts';
 import { aclOf, CREATOR_ALL } from '../../../sinks/zookeeper/acl.ts';
@@ -29,7 +29,7 @@ async function watch(sink: Awaited<ReturnType<typeof connect>>, places: readonly
   const abort = new AbortController();
   onTestFinished(() => abort.abort());
   const ended = sink.watch(places, ({ name }) => told.push(name), abort.signal);
-  await Promise.race([ended, expect.poll(() => told.length, { timeout: 5_000, interval: 5 }).toBe(places.length)]);
+  await Promise.race([ended, vi.waitUntil(() => told.length === places.length, { timeout: 5_000, interval: 5 })]);
   told.splice(0);
   return { told, ended };
 }
