@@ -13,18 +13,21 @@ import { comparable, expectAtRest, stateOf, type TenantState } from './at-rest.t
 import { BUCKET, FIRST, openLab, until, type Lab } from './lab.ts';
 
 /** Where each tenant's watch, or the heal that it began, stands when the server goes. */
-const SERVER_POINTS = ['check:begin', 'check:end', 'runs:begin', 'runs:end', 'sync:end', 'apply:cache:before-write', 'apply:cache:end'] as const;
+const SERVER_POINTS = ['check:end', 'runs:end', 'sync:end', 'apply:cache:before-write', 'apply:cache:end'] as const;
 /** And when the worker goes, which also holds all subscriptions. */
 const WORKER_POINTS = [
-  ...SERVER_POINTS,
-  'sync:begin',
+  'check:begin',
+  'check:end',
+  'runs:begin',
+  'runs:end',
+  'sync:end',
+  'apply:cache:before-write',
   'apply:cache:after-write',
   'apply:files:before-commit',
-  'apply:bucket:before-object',
   'apply:bucket:before-commit',
 ] as const;
 /** In the first push of a tenant, whose run is terminated there. */
-const TERMINATED_POINTS = ['apply:bucket:before-object', 'apply:bucket:before-commit', 'apply:files:before-commit'] as const;
+const TERMINATED_POINTS = ['apply:bucket:before-object', 'apply:files:before-commit'] as const;
 /** What becomes of a watch by hand. */
 const ENDED_WATCHES = ['terminated', 'terminated in a pause', 'cancelled in a pause'] as const;
 const { EVENT_TYPE_ACTIVITY_TASK_FAILED, EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT, EVENT_TYPE_WORKFLOW_TASK_FAILED } = proto.temporal.api.enums.v1.EventType;
