@@ -9,9 +9,11 @@ import { report } from './report.ts';
 import { requestSync } from './request-sync.ts';
 import { restoreTarget } from './restore-target.ts';
 import { startRuns } from './start-runs.ts';
+import { noteFetches } from './stream-heads.ts';
 
 /** The activities as a worker registers them. `memory`: shared with whoever asks the same remotes. */
-export function createActivities(deps: ActivityDeps, memory: CheckMemory = createCheckMemory(deps.git)): Activities {
+export function createActivities(given: ActivityDeps, memory: CheckMemory = createCheckMemory(given.git)): Activities {
+  const deps = { ...given, git: noteFetches(given.git, memory.heads) };
   return {
     prepare: (input) => prepare(deps, input),
     applyTarget: (input) => applyTarget(deps, input),

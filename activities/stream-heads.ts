@@ -20,6 +20,20 @@ export interface StreamHeads {
    * left alone for `restMs`, half a minute unless given, by those whom an older answer serves as well. Throws what {@link Git.heads} throws where there was none.
    */
   get(repository: Repository, maxAgeMs: number, signal: AbortSignal, restMs?: number): Promise<Heads>;
+  /** The remote has this ref at this commit now: somebody has just fetched it. */
+  saw(repository: Repository, ref: string, commit: string): void;
+}
+
+/** The same Git, whose fetches of refs are seen by `heads`: what a run has just written is known to the next check. */
+export function noteFetches(git: Git, heads: Pick<StreamHeads, 'saw'>): Git {
+  return {
+    ...git,
+    async fetch(repository, revision, signal) {
+      const fetched = await git.fetch(repository, revision, signal);
+      if (revision.startsWith('refs/')) heads.saw(repository, revision, fetched.commit);
+      return fetched;
+    },
+  };
 }
 
 /** Refs of all remotes. */
@@ -35,8 +49,7 @@ export function createStreamHeads(git: Pick<Git, 'heads'>, now: () => number = D
 
   return {
     async get(repository, maxAgeMs, signal, restMs = REST_MS) {
-      // The credentials are names. Whoever may not see a repository must not see it with the answer that another one got.
-      const key = JSON.stringify([repository.url, repository.provider, repository.credentials]);
+      const key = keyOf(repository);
       const last = known.get(key);
       if (last && now() - last.at <= maxAgeMs) return last;
       const failure = failed.get(key);
@@ -58,5 +71,15 @@ export function createStreamHeads(git: Pick<Git, 'heads'>, now: () => number = D
         return { ...last, problem };
       }
     },
+    saw(repository, ref, commit) {
+      const key = keyOf(repository);
+      const last = known.get(key);
+      if (last && last.refs.get(ref) !== commit) known.set(key, { ...last, refs: new Map(last.refs).set(ref, commit) });
+    },
   };
+}
+
+/** The credentials are names. Whoever may not see a repository must not see it with the answer that another one got. */
+function keyOf({ url, provider, credentials }: Repository): string {
+  return JSON.stringify([url, provider, credentials]);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createStreamHeads } from '../../activities/stream-heads.ts';
+import { createStreamHeads, noteFetches } from '../../activities/stream-heads.ts';
+import type { Git } from '../../clients/git.ts';
 import type { Repository } from '../../domain/bundle.ts';
 
 const repository: Repository = { provider: 'generic', url: 'https://git.example.com/a.git', pollMs: null };
@@ -61,6 +62,18 @@ describe('the heads of a remote', () => {
     await commit(60_000);
     await commit(60_000, { ...repository, credentials: { token: { env: 'OTHER' } } });
     expect(state.asked).toBe(2);
+  });
+
+  it('have what a run has fetched since, without another question', async () => {
+    const { state, heads } = remote();
+    await heads.get(repository, 60_000, signal);
+    const git = noteFetches({ fetch: () => Promise.resolve({ commit: 'new' }) } as unknown as Git, heads);
+    await git.fetch(repository, 'refs/heads/release', signal);
+    await git.fetch(repository, 'b'.repeat(40), signal);
+    const { refs } = await heads.get(repository, 60_000, signal);
+    expect(Object.fromEntries(refs)).toMatchObject({ 'refs/heads/main': 'a', 'refs/heads/release': 'new' });
+    expect(refs.size).toBe(2);
+    expect(state.asked).toBe(1);
   });
 
   it('are given up by who is stopped, and go on for the others', async () => {
