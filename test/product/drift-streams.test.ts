@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import type { WatchedStream } from '../../domain/drift.ts';
 import type { RunStatus } from '../../domain/status.ts';
 import { checkNowSignal, syncWorkflowId } from '../../workflows/messages.ts';
@@ -125,6 +125,7 @@ rules:
   });
 
   it('are tried again while a sink refuses, until it takes them', async () => {
+    onTestFinished(async () => void (await may('resetkeys', '~*')));
     await may('resetkeys', '~*app:*', '%R~*other:*');
     const pushed = await commit('main', 5);
     const before = await runsOf('main');
@@ -134,7 +135,10 @@ rules:
     await may('resetkeys', '~*');
     await applied('main', 5);
     await eventually(async () => expect(await state()).toMatchObject({ status: 'InSync', streams: [] }));
-    expect((await runsOf('main')).slice(before.length)).toEqual(['RolledBack', 'Synced']);
+    // On a busy machine it is tried once more before the sink takes it.
+    const runs = (await runsOf('main')).slice(before.length);
+    expect(runs.at(-1)).toBe('Synced');
+    expect(new Set(runs.slice(0, -1))).toEqual(new Set(['RolledBack']));
   });
 
   it('that a schema or a stranger is in the way of are not tried again', async () => {

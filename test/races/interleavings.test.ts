@@ -8,7 +8,7 @@ import { openWorld, type World } from './world.ts';
 // Random interleavings of everything that happens to a deployment. What a command finds is whatever the product has come to by then.
 // VARTRACK_RACES_RUNS for more runs, VARTRACK_RACES_SEED to repeat one that failed, VARTRACK_RACES_SHRINK=1 to have its commands reduced.
 
-const runs = Number(process.env['VARTRACK_RACES_RUNS'] ?? 6);
+const runs = Number(process.env['VARTRACK_RACES_RUNS'] ?? 3);
 const seed = process.env['VARTRACK_RACES_SEED'];
 
 describeWith(['temporal', 'redis'], 'whatever comes in whatever order', () => {
