@@ -21,7 +21,7 @@ export default defineConfig({
     // Of the run, not of its projects, which would each start a Temporal server.
     globalSetup: ['test/setup/global.ts'],
     // Most files wait for servers more than they compute.
-    maxWorkers: 5,
+    maxWorkers: 4,
     projects: [
       { test: { ...each, name: 'together', include: TOGETHER, isolate: false } },
       { test: { ...each, name: 'apart', include: ['test/**/*.test.ts'], exclude: TOGETHER } },

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { isSilent, readDriftWatch, tellDriftWatch } from '../../clients/drift-watch.ts';
-import { checkNowSignal } from '../../workflows/messages.ts';
+import { checkNowSignal, syncWorkflowId } from '../../workflows/messages.ts';
+import { searchAttributes } from '../../workflows/search-attributes.ts';
 import { CONFIG_REPOSITORY, openStack, type Stack } from '../product/stack.ts';
 import { describeWith } from '../servers/describe-with.ts';
 import { startVault, type VaultServer } from '../servers/vault.ts';
@@ -29,6 +30,13 @@ describeWith(['temporal', 'vault'], 'vartrack rotate', () => {
       const state = await readDriftWatch(stack.temporal.client, stack.tenant);
       const isSettled = !isSilent(state) && !state.busy && state.targets.length === 2 && state.targets.every(({ status }) => status === 'InSync');
       if (!isSettled) throw new Error(`not settled: ${JSON.stringify(state)}`);
+    }, 30_000);
+    // One that is seen for the first time may be newer than what was written, so a run looks.
+    const run = stack.temporal.client.workflow.getHandle(syncWorkflowId(stack.tenant, 'config', 'main'));
+    await vi.waitFor(async () => {
+      const { status, typedSearchAttributes } = await run.describe();
+      const trigger = typedSearchAttributes.get(searchAttributes.trigger);
+      if (status.name !== 'COMPLETED' || trigger !== 'rotation') throw new Error(`the newest run is ${status.name}, by ${trigger}`);
     }, 30_000);
   });
   afterAll(async () => {
