@@ -1,4 +1,4 @@
-import { matchesKey } from '../domain/key-glob.ts';
+import { coveredBy } from '../domain/key-glob.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import type { Fingerprint, Owner } from '../domain/ledger.ts';
 import { plan, planRemoval, type Desired, type LiveState, type Plan, type Policy } from '../domain/plan.ts';
@@ -66,7 +66,7 @@ function policyOf({ bundle, tenant, rule: { name, rule }, target, deletesAllowed
     ownership: target.capabilities.ownership,
     readBack: target.capabilities.values,
     prune: rule.prune,
-    isProtected: (key) => rule.protect.some((pattern) => matchesKey(pattern, key)),
+    isProtected: coveredBy(rule.protect),
     maxDeletes: rule.limits.deletes,
     deletesAllowed,
     onExisting: rule.onExisting,
@@ -79,7 +79,7 @@ function policyOf({ bundle, tenant, rule: { name, rule }, target, deletesAllowed
 
 /** By the dotted path in Git or by the sink's own key, which is all that is known of one that Git no longer has. */
 function ignoredBy(patterns: readonly string[], { entries }: TargetState): (key: string) => boolean {
-  const covers = (key: string): boolean => patterns.some((pattern) => matchesKey(pattern, key));
+  const covers = coveredBy(patterns);
   const byPath = new Set(entries.filter(({ path }) => covers(formatPath(path))).map(({ key }) => key));
   return (key) => byPath.has(key) || covers(key);
 }

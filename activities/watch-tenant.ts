@@ -2,7 +2,7 @@ import { setTimeout as later } from 'node:timers/promises';
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError, Context } from '@temporalio/activity';
 import type { Bundle } from '../domain/bundle.ts';
 import { compareWithLedger } from '../domain/compare-with-ledger.ts';
-import { matchesKey } from '../domain/key-glob.ts';
+import { coveredBy } from '../domain/key-glob.ts';
 import { SinkError } from '../sinks/errors.ts';
 import { checkNowSignal, driftWorkflowId } from '../workflows/messages.ts';
 import type { WatchActivities } from './activity-types.ts';
@@ -130,7 +130,6 @@ async function watch(deps: WatchDeps, options: WatchOptions, tenant: string, sig
 
 /** By the ledger alone: no Git, no schema, no secret. */
 async function look({ sinks, bundle, fingerprint }: WatchDeps, tenant: string, target: SubscribedTarget, signal: AbortSignal) {
-  const covers = (patterns: readonly string[]) => (key: string) => patterns.some((pattern) => matchesKey(pattern, key));
   try {
     const sink = await sinks.get(bundle(), tenant, target.sink);
     const live = await sink.read(target.place, { signal, keys: [], fingerprint });
@@ -138,7 +137,7 @@ async function look({ sinks, bundle, fingerprint }: WatchDeps, tenant: string, t
     const { ownership, values: readBack } = target.capabilities;
     return compareWithLedger(
       live,
-      { ownership, readBack, prune: policy.prune, isProtected: covers(policy.protect), isIgnored: covers(policy.drift.ignore) },
+      { ownership, readBack, prune: policy.prune, isProtected: coveredBy(policy.protect), isIgnored: coveredBy(policy.drift.ignore) },
       fingerprint,
     );
   } catch (error) {

@@ -9,6 +9,11 @@ export function matchesKey(pattern: string, key: string): boolean {
   return covers(splitPattern(pattern), parsePath(key));
 }
 
+/** Tells the keys that some pattern covers. */
+export function coveredBy(patterns: readonly string[]): (key: string) => boolean {
+  return (key) => patterns.some((pattern) => matchesKey(pattern, key));
+}
+
 /** Like parsePath, but keeps `\*` for a literal star. */
 function splitPattern(pattern: string): string[] {
   return pattern.match(/(?:\\.|[^.\\])+/gs) ?? [];

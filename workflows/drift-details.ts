@@ -1,4 +1,5 @@
 import type { DriftedKey, WatchedStream, WatchedTarget } from '../domain/drift.ts';
+import { code as codeOf, list, oneLine } from './markdown.ts';
 import type { DriftWatchState } from './messages.ts';
 
 const MOST_TARGETS = 60;
@@ -81,18 +82,13 @@ function describeKeys(keys: readonly DriftedKey[], more: number): string {
   return `${shown.join(', ')}${left > 0 ? ` and ${left} more keys` : ''}`;
 }
 
-/** Markdown takes lines for a list only after an empty one. */
-function list(items: readonly string[]): string[] {
-  return items.length > 0 ? ['', ...items.map((item) => `- ${item}`)] : [];
-}
-
 function code(words: string): string {
-  return `\`${text(words).replaceAll('`', "'")}\``;
+  return codeOf(text(words));
 }
 
-/** Keeps an item one line. */
+/** Nothing that a person typed takes the page from the rest. */
 function text(words: string): string {
-  return words.replaceAll(/[\r\n]+/g, ' ').slice(0, 500);
+  return oneLine(words).slice(0, 500);
 }
 
 /** As many of the first as there is room for. */

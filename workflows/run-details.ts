@@ -1,5 +1,6 @@
 import type { TargetOutcome } from '../domain/status.ts';
 import type { Debt } from './debts.ts';
+import { code, list, oneLine } from './markdown.ts';
 import type { RequestResult, SyncInput, SyncRequest } from './messages.ts';
 
 export interface RunView {
@@ -24,10 +25,10 @@ export function describeRun(input: SyncInput, view: RunView): string {
       `**${input.tenant}** ${input.repository}/${input.stream}: **${view.doing}**`,
       ...(request && !isOver ? [`${request.trigger}${by}${request.commit ? `, commit ${code(request.commit.slice(0, 12))}` : ''}`] : []),
       ...(view.waiting > 0 ? [`${view.waiting} more requests are waiting.`] : []),
-      ...list(view.owed.slice(0, 20).map((debt) => `owed an undo: ${debt.target.sink} ${code(debt.target.place)}: ${text(debt.reason)}`)),
+      ...list(view.owed.slice(0, 20).map((debt) => `owed an undo: ${debt.target.sink} ${code(debt.target.place)}: ${oneLine(debt.reason)}`)),
       ...(last ? describeOutcome(last, isOver ? by : '') : []),
       ...(view.done.length > 1
-        ? ['', 'Earlier requests:', ...list(view.done.slice(-6, -1).map((each) => `${each.trigger}: ${each.outcome.status}: ${text(each.outcome.summary)}`))]
+        ? ['', 'Earlier requests:', ...list(view.done.slice(-6, -1).map((each) => `${each.trigger}: ${each.outcome.status}: ${oneLine(each.outcome.summary)}`))]
         : []),
     ].join('\n'),
   );
@@ -38,7 +39,7 @@ function describeOutcome({ trigger, outcome }: RequestResult, by: string): strin
   const isNew = (words: string): boolean => !outcome.summary.includes(words);
   return [
     '',
-    `${trigger}${by}${outcome.commit ? `, commit ${code(outcome.commit)}` : ''}: **${outcome.status}**: ${text(outcome.summary)}`,
+    `${trigger}${by}${outcome.commit ? `, commit ${code(outcome.commit)}` : ''}: **${outcome.status}**: ${oneLine(outcome.summary)}`,
     ...list(outcome.problems.filter(isNew).map(code)),
     ...list(outcome.targets.slice(0, 60).map((target) => describeTarget(target, isNew))),
     ...(outcome.targets.length > 60 ? ['', `and ${outcome.targets.length - 60} more targets`] : []),
@@ -48,22 +49,8 @@ function describeOutcome({ trigger, outcome }: RequestResult, by: string): strin
 function describeTarget({ rule, environment, sink, kind, place, status, changes, message = '' }: TargetOutcome, isNew: (words: string) => boolean): string {
   const { puts = 0, deletes = 0, adopted = 0 } = changes ?? {};
   const counts = [puts && `${puts} put`, deletes && `${deletes} deleted`, adopted && `${adopted} adopted`].filter(Boolean).join(', ');
-  const what = [counts, isNew(message) ? text(message) : ''].filter(Boolean).join('; ');
+  const what = [counts, isNew(message) ? oneLine(message) : ''].filter(Boolean).join('; ');
   return `**${status}** ${environment}: ${sink} (${kind}) ${code(place)}, rule ${rule}${what ? `: ${what}` : ''}`;
-}
-
-/** Markdown takes lines for a list only after an empty one. */
-function list(items: readonly string[]): string[] {
-  return items.length > 0 ? ['', ...items.map((item) => `- ${item}`)] : [];
-}
-
-function code(words: string): string {
-  return `\`${text(words).replaceAll('`', "'")}\``;
-}
-
-/** Keeps an item one line. */
-function text(words: string): string {
-  return words.replaceAll(/[\r\n]+/g, ' ');
 }
 
 function limited(markdown: string): string {
